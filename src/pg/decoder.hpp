@@ -1,0 +1,113 @@
+// The state of one decoding session: options, what is known about relations, and the message being filled.
+#pragma once
+
+#include <string>
+#include <unordered_map>
+
+#include "pg/options.hpp"
+#include "pg/postgres.hpp"
+#include "pg/relation.hpp"
+#include "pg/tenant.hpp"
+#include "wire/byte_buffer.hpp"
+#include "wire/change.hpp"
+#include "wire/json_change.hpp"
+
+namespace pg {
+
+struct RelationEntry {
+    bool valid = false;
+    RelationPlan* plan = nullptr;
+    RelationText text;
+    bool warned = false;         // about something that concerns every change of this relation
+    std::uint64_t announced = 0; // Decoder::announcements when the relation frame was last known to be current
+};
+
+enum class Phase : char { Idle, Plain, Prepared, Streamed };
+
+// What was left out on purpose or by need, for the log line at the end of a session.
+struct Counters {
+    std::uint64_t sent = 0;
+    std::uint64_t filtered = 0;         // other tenants, row filters, unpublished actions
+    std::uint64_t without_tenant = 0;   // rows that belong to no tenant while `tenants` is given
+    std::uint64_t omitted = 0;          // rows larger than max_change_bytes
+    std::uint64_t without_identity = 0; // UPDATE or DELETE whose old row the WAL does not have
+};
+
+// Owned by the memory context of the decoding session (make_owned). Its members are C++ objects, so code that touches
+// them runs inside guarded(); PostgreSQL is called outside, with only plain references held.
+class Decoder {
+  public:
+    explicit Decoder(const Options& options_, bool walsender);
+    ~Decoder();
+
+    Options options;
+    bool batching;          // many changes in one message
+    wire::Charset charset;  // of JSON text
+    TenantFilter tenants;
+    Counters counters;
+
+    MemoryContext relations_context = nullptr; // parent of all relation plans
+    MemoryContext change_context = nullptr;    // reset after every change
+    MemoryContext publications_context = nullptr;
+
+    std::unordered_map<Oid, RelationEntry> relations;
+    std::unordered_map<Oid, std::string> sent_relations; // relation frames this connection has seen
+    std::uint64_t announcements = 1;                     // counts relation frames sent
+    PublicationSet publications;
+    bool publications_valid = false;
+    MemoryContext unfinished_context = nullptr; // of a plan that an ERROR interrupted
+    Oid last_relation = InvalidOid;          // the entry most likely needed next
+    RelationEntry* last_entry = nullptr;
+
+    wire::ByteBuffer row{0};  // the rows of one change
+    wire::ByteBuffer out{MaxAllocSize - 65536}; // the message being filled
+
+    // Transaction being replayed.
+    Phase phase = Phase::Idle;
+    bool described = false; // transaction text is made, and BEGIN sent where it is due
+    bool said_hello = false;
+    wire::JsonTransaction transaction;
+    std::uint64_t record_lsn = 0; // of the change seen last
+    std::uint32_t record_index = 0;
+    std::uint64_t progress_lsn = 0; // up to where the consumer knows
+    int ticks = 0;                  // filtered changes since progress was reported
+
+    // The next change's WAL address; call once for every change, before any filter.
+    std::uint64_t next_position(std::uint64_t lsn) {
+        record_index = lsn == record_lsn ? record_index + 1 : 0;
+        record_lsn = lsn;
+        return lsn + record_index;
+    }
+};
+
+inline Decoder& decoder_of(LogicalDecodingContext* context) {
+    return *static_cast<Decoder*>(context->output_plugin_private);
+}
+
+// relation_cache.cpp
+// The entry of a relation, planned anew after an invalidation. The reference stays good for this change.
+RelationEntry& find_relation(Decoder& decoder, Relation relation);
+void watch_catalogs(Decoder* decoder);
+
+// output.cpp
+// Sends the message being filled, if there is anything in it.
+void flush(LogicalDecodingContext* context, Decoder& decoder);
+// Before `size` more bytes of a finished change: sends what is there when the message would become too long.
+void make_room(LogicalDecodingContext* context, Decoder& decoder, Size size);
+// After each change: sends at once where changes must not share a message.
+void change_done(LogicalDecodingContext* context, Decoder& decoder);
+// Inside guarded(): the separator between two JSON objects of one message, and a connection's first frame.
+void start_item(Decoder& decoder);
+// Inside guarded(), format frame: the relation frame goes before the first change of a relation and whenever it differs
+// from what was sent last.
+void announce(Decoder& decoder, RelationEntry& entry);
+// A change that does not leave: keeps the connection alive and interrupts served.
+void tick(LogicalDecodingContext* context, Decoder& decoder);
+
+// transaction.cpp
+// Describes the transaction and sends what opens it, before its first change that leaves.
+void open_transaction(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn);
+// The subtransaction a streamed change belongs to, 0 otherwise.
+std::uint32_t subtransaction_of(const Decoder& decoder, ReorderBufferTXN* txn, ReorderBufferTXN* change_txn);
+
+} // namespace pg

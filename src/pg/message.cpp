@@ -1,0 +1,139 @@
+#include "pg/change.hpp"
+#include "pg/decoder.hpp"
+#include "pg/encoding.hpp"
+#include "pg/guard.hpp"
+#include "wire/frame.hpp"
+
+namespace pg {
+
+namespace {
+
+struct Place {
+    std::uint64_t lsn = 0;
+    std::uint64_t position = 0;
+    std::uint32_t subtransaction = 0;
+};
+
+void send_broadcast(LogicalDecodingContext* context, Decoder& decoder, const wire::Broadcast& broadcast) {
+    make_room(context, decoder, broadcast.payload.size() * 2 + 4096);
+    guarded([&] {
+        start_item(decoder);
+        if (decoder.options.format == Format::Json) {
+            wire::write_json_broadcast(decoder.out, broadcast.transactional ? &decoder.transaction : nullptr,
+                                       broadcast, decoder.charset);
+        } else {
+            wire::write_broadcast(decoder.out, broadcast);
+        }
+    });
+    decoder.counters.sent += 1;
+}
+
+void send_message(LogicalDecodingContext* context, Decoder& decoder, const wire::Message& message) {
+    make_room(context, decoder, message.content.size() * 2 + 4096);
+    guarded([&] {
+        start_item(decoder);
+        if (decoder.options.format == Format::Json) {
+            wire::write_json_message(decoder.out, message.transactional ? &decoder.transaction : nullptr,
+                                     message, decoder.charset);
+        } else {
+            wire::write_message(decoder.out, message);
+        }
+    });
+    decoder.counters.sent += 1;
+}
+
+// What realtime_broadcast() wrote is a broadcast frame in UTF-8. Anybody may write logical messages with its prefix, so
+// the content is read as foreign bytes.
+bool read_broadcast(std::string_view content, wire::Broadcast& broadcast) {
+    bool read = false;
+    guarded([&] {
+        wire::Frame frame;
+        const wire::ReadResult result = wire::read_frame(content, frame);
+        if (result.error == wire::ReadError::None && result.consumed == content.size() &&
+            std::holds_alternative<wire::Broadcast>(frame)) {
+            broadcast = std::get<wire::Broadcast>(frame);
+            read = true;
+        }
+    });
+    return read;
+}
+
+bool tenant_wanted(const Decoder& decoder, std::string_view tenant) {
+    if (!decoder.options.tenants_given) {
+        return true;
+    }
+    Tenant text;
+    text.type = TenantType::Text;
+    text.bytes = tenant.data();
+    text.length = tenant.size();
+    char uuid[UUID_LEN];
+    return decoder.tenants.passes(text) || (parse_uuid(tenant, uuid) && decoder.tenants.passes_uuid(uuid));
+}
+
+// Fills `broadcast` from a message of our prefix; false when it is malformed or for somebody else.
+bool wanted_broadcast(Decoder& decoder, std::string_view content, std::uint64_t lsn,
+                      wire::Broadcast& broadcast) {
+    if (!read_broadcast(content, broadcast)) {
+        ereport(WARNING, (errcode(ERRCODE_DATA_EXCEPTION),
+                          errmsg("logical message with prefix \"%s\" at WAL address %X/%X is not a broadcast",
+                                 wire::broadcast_message_prefix.data(), LSN_FORMAT_ARGS(lsn)),
+                          errdetail("It is left out."),
+                          errhint("Only realtime_broadcast() should write messages with this prefix.")));
+        return false;
+    }
+    return tenant_wanted(decoder, broadcast.tenant);
+}
+
+void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn, std::uint64_t lsn,
+            bool transactional, std::string_view prefix, std::string_view content) {
+    Place place;
+    place.position = decoder.next_position(lsn);
+    place.lsn = lsn;
+    wire::Broadcast broadcast;
+    const bool own = prefix == wire::broadcast_message_prefix;
+    const bool wanted =
+        own ? wanted_broadcast(decoder, content, lsn, broadcast) : decoder.options.messages;
+    if (!wanted) {
+        tick(context, decoder);
+        return;
+    }
+    if (transactional) {
+        open_transaction(context, decoder, txn);
+        place.lsn = decoder.phase == Phase::Plain ? top_transaction(txn)->final_lsn : 0;
+        place.subtransaction = subtransaction_of(decoder, txn, txn);
+    }
+    if (own) {
+        broadcast.lsn = place.lsn;
+        broadcast.position = place.position;
+        broadcast.subtransaction = place.subtransaction;
+        broadcast.transactional = transactional;
+        send_broadcast(context, decoder, broadcast);
+    } else {
+        wire::Message message;
+        message.lsn = place.lsn;
+        message.position = place.position;
+        message.subtransaction = place.subtransaction;
+        message.transactional = transactional;
+        message.prefix = to_utf8(prefix.data(), prefix.size());
+        message.content = content;
+        send_message(context, decoder, message);
+    }
+    if (transactional) {
+        change_done(context, decoder);
+    } else {
+        flush(context, decoder);
+    }
+}
+
+} // namespace
+
+void on_message(LogicalDecodingContext* context, ReorderBufferTXN* txn, XLogRecPtr message_lsn,
+                bool transactional, const char* prefix, Size message_size, const char* message) {
+    Decoder& decoder = decoder_of(context);
+    MemoryContext previous = MemoryContextSwitchTo(decoder.change_context);
+    handle(context, decoder, txn, message_lsn, transactional, prefix, {message, message_size});
+    MemoryContextSwitchTo(previous);
+    MemoryContextReset(decoder.change_context);
+}
+
+} // namespace pg

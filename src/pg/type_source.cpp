@@ -1,0 +1,104 @@
+#include "pg/type_source.hpp"
+
+#include "pg/encoding.hpp"
+
+namespace pg {
+
+namespace {
+
+Gather direct_gather(Oid type) {
+    switch (type) {
+    case BOOLOID:
+        return Gather::Boolean;
+    case INT2OID:
+        return Gather::Int16;
+    case INT4OID:
+        return Gather::Int32;
+    case INT8OID:
+        return Gather::Int64;
+    case FLOAT4OID:
+        return Gather::Float4;
+    case FLOAT8OID:
+        return Gather::Float8;
+    case NUMERICOID:
+        return Gather::Numeric;
+    case TEXTOID:
+    case VARCHAROID:
+    case BPCHAROID:
+        return Gather::Text;
+    case UUIDOID:
+        return Gather::Uuid;
+    case DATEOID:
+        return Gather::Date;
+    case TIMEOID:
+        return Gather::Time;
+    case TIMESTAMPOID:
+        return Gather::Timestamp;
+    case TIMESTAMPTZOID:
+        return Gather::Timestamptz;
+    case BYTEAOID:
+        return Gather::Bytea;
+    case BITOID:
+    case VARBITOID:
+        return Gather::Bits;
+    case JSONOID:
+        return Gather::Json;
+    case JSONBOID:
+        return Gather::Jsonb;
+    default:
+        return Gather::OutputFunction;
+    }
+}
+
+// to_jsonb() uses a user-defined cast to json. Here the function would run with the rights of the replication role,
+// so only functions that a superuser made count: those in C or internal. Others fall back to the type's text.
+bool find_json_cast(Oid type, Oid* function) {
+    if (type < FirstNormalObjectId ||
+        find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, function) != COERCION_PATH_FUNC) {
+        return false;
+    }
+    HeapTuple procedure = SearchSysCache1(PROCOID, ObjectIdGetDatum(*function));
+    if (!HeapTupleIsValid(procedure)) {
+        return false;
+    }
+    const Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(procedure))->prolang;
+    ReleaseSysCache(procedure);
+    return language == INTERNALlanguageId || language == ClanguageId;
+}
+
+} // namespace
+
+void describe_type(Oid type, MemoryContext context, TypeSource& source) {
+    source.type = getBaseType(type);
+    get_typlenbyvalalign(source.type, &source.length, &source.by_value, &source.align);
+    source.gather = direct_gather(source.type);
+    if (source.gather != Gather::OutputFunction) {
+        return;
+    }
+    const Oid element = get_element_type(source.type);
+    if (OidIsValid(element)) {
+        source.gather = Gather::Array;
+        source.element = static_cast<TypeSource*>(MemoryContextAllocZero(context, sizeof(TypeSource)));
+        describe_type(element, context, *source.element);
+        source.needs_settings = source.element->needs_settings;
+        return;
+    }
+    if (type_is_rowtype(source.type)) {
+        source.gather = Gather::Composite;
+        source.needs_settings = true; // its columns may, and they are only known with a value
+        return;
+    }
+    Oid function = InvalidOid;
+    source.needs_settings = true;
+    if (find_json_cast(source.type, &function)) {
+        source.gather = Gather::JsonCast;
+    } else {
+        bool is_varlena = false;
+        getTypeOutputInfo(source.type, &function, &is_varlena);
+        const char category = get_typtype(source.type);
+        source.needs_settings = category != TYPTYPE_ENUM;
+    }
+    fmgr_info_cxt(function, &source.function, context);
+}
+
+} // namespace pg

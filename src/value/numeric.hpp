@@ -1,0 +1,15 @@
+// PostgreSQL's numeric from its stored bytes to decimal text, all digits kept.
+#pragma once
+
+#include <cstddef>
+
+#include "wire/byte_buffer.hpp"
+
+namespace value {
+
+// `bytes` is the numeric behind its varlena header (PostgreSQL's NumericChoice, stable since 9.1). Finite values are
+// written as a JSON number with the digits of numeric_out(); NaN and the infinities as JSON strings, as to_jsonb() does.
+// Throws wire::Error XX001 when the bytes are not a numeric.
+void write_numeric(wire::ByteBuffer& out, const char* bytes, std::size_t length);
+
+} // namespace value
