@@ -4,6 +4,13 @@
 -- labels right after this, and pg_dump switches off the validator that would have loaded it.
 LOAD '$libdir/pg_realtime';
 
+CREATE FUNCTION realtime_library_version() RETURNS text
+LANGUAGE c STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pg_realtime_version';
+COMMENT ON FUNCTION realtime_library_version() IS
+  'Version of the shared library that this session has loaded; calling it loads the library.';
+
 -- Which tables are streamed, and whose their rows are -------------------------------------------------------------------
 --
 -- A registration is a pair of security labels (on the table: its access; on a column: that it is the tenant column) plus
@@ -112,6 +119,7 @@ DECLARE
   member regclass;
   identity_column name;
 BEGIN
+  PERFORM realtime_library_version(); -- makes the label provider known to this session
   IF "table" IS NULL THEN
     RAISE EXCEPTION 'table must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
@@ -191,6 +199,7 @@ AS $$
 DECLARE
   labelled name;
 BEGIN
+  PERFORM realtime_library_version(); -- makes the label provider known to this session
   IF NOT EXISTS (SELECT 1 FROM pg_seclabel l
                   WHERE l.provider = 'pg_realtime' AND l.classoid = 'pg_class'::regclass
                     AND l.objoid = "table" AND l.objsubid = 0) THEN
@@ -389,6 +398,7 @@ COMMENT ON FUNCTION realtime_check_setup() IS
 
 -- Privileges: closed first ------------------------------------------------------------------------------------------------
 
+REVOKE ALL ON FUNCTION realtime_library_version() FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_identity_has_column(regclass, name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_fit_replica_identity(regclass, name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_add_table(regclass, name, text) FROM PUBLIC;

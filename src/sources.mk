@@ -4,6 +4,7 @@
 WIRE_SOURCES = \
 	src/wire/byte_buffer.cpp \
 	src/wire/json_text.cpp \
+	src/wire/json_check.cpp \
 	src/wire/datetime.cpp \
 	src/wire/json_change.cpp \
 	src/wire/frame_bytes.cpp \

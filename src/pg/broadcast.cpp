@@ -7,13 +7,11 @@
 #include "value/jsonb.hpp"
 #include "value/uuid.hpp"
 #include "wire/frame.hpp"
+#include "wire/json_check.hpp"
 
 namespace pg {
 
 namespace {
-
-constexpr Size longest_name = 1024;             // of a topic or an event, in bytes of UTF-8
-constexpr Size largest_payload = 16 * 1024 * 1024; // as JSON text
 
 std::string_view name_argument(FunctionCallInfo fcinfo, int number, const char* what) {
     if (PG_ARGISNULL(number)) {
@@ -21,9 +19,9 @@ std::string_view name_argument(FunctionCallInfo fcinfo, int number, const char* 
     }
     const varlena* argument = PG_GETARG_TEXT_PP(number);
     const std::string_view name = to_utf8(VARDATA_ANY(argument), VARSIZE_ANY_EXHDR(argument));
-    if (name.empty() || name.size() > longest_name) {
+    if (name.empty() || name.size() > wire::longest_broadcast_name) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("%s of a broadcast must have 1 to %zu bytes, not %zu", what, longest_name,
+                        errmsg("%s of a broadcast must have 1 to %zu bytes, not %zu", what, wire::longest_broadcast_name,
                                name.size())));
     }
     return name;
@@ -58,7 +56,7 @@ void write_frame(wire::ByteBuffer& out, const char* tenant_bytes, wire::Broadcas
     char tenant[36];
     value::format_uuid(tenant, tenant_bytes);
     broadcast.tenant = {tenant, sizeof tenant};
-    wire::ByteBuffer text(largest_payload);
+    wire::ByteBuffer text(wire::largest_broadcast_payload);
     try {
         if (payload.container != nullptr) {
             value::write_jsonb(text, payload.container, payload.length, wire::Charset::Utf8);
@@ -71,6 +69,10 @@ void write_frame(wire::ByteBuffer& out, const char* tenant_bytes, wire::Broadcas
                           "Write the data into a table and broadcast its key.");
     }
     broadcast.payload = text.view();
+    if (!wire::is_valid(broadcast)) { // sizes were checked, so it is the depth
+        throw wire::Error("54000", "payload of a broadcast is nested too deeply",
+                          "It may have at most " + std::to_string(wire::deepest_json) + " levels.");
+    }
     wire::write_broadcast(out, broadcast);
 }
 
@@ -95,7 +97,7 @@ PGDLLEXPORT Datum pg_realtime_broadcast(PG_FUNCTION_ARGS) {
                           errmsg("nobody will receive this broadcast because wal_level is not logical"),
                           errhint("Set wal_level = logical and restart the server.")));
     }
-    auto* frame = make_owned<wire::ByteBuffer>(CurrentMemoryContext, 2 * largest_payload);
+    auto* frame = make_owned<wire::ByteBuffer>(CurrentMemoryContext, 2 * wire::largest_broadcast_payload);
     guarded([&] { write_frame(*frame, tenant, broadcast, payload); });
     PG_RETURN_LSN(log_message(wire::broadcast_message_prefix.data(), frame->data(), frame->size(),
                               broadcast.transactional));

@@ -49,6 +49,9 @@ void find_tenants(const RelationPlan& plan, Incoming& incoming) {
     if (incoming.old_tuple != nullptr && plan.tenant_in_identity) {
         incoming.old_tenant =
             read_tenant(incoming.old_tuple, incoming.descriptor, plan.tenant_column, plan.tenant_type);
+        if (incoming.new_tenant.stored_elsewhere) { // out of line and unchanged
+            incoming.new_tenant = incoming.old_tenant;
+        }
     }
 }
 
@@ -117,6 +120,8 @@ void gather_new(const RelationPlan& plan) {
         const int at = source.stored - 1;
         if (plan.new_nulls[at]) {
             cell.kind = value::Kind::Null;
+        } else if (gather_directly(cell, plan.new_values[at], source.type)) {
+            continue;
         } else if (source.type.length == -1 &&
                    VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(plan.new_values[at]))) {
             cell.kind = value::Kind::Absent; // unchanged TOAST
@@ -135,7 +140,7 @@ void gather_old(const RelationPlan& plan) {
             cell.kind = value::Kind::Absent;
         } else if (plan.old_nulls[at]) {
             cell.kind = value::Kind::Null;
-        } else {
+        } else if (!gather_directly(cell, plan.old_values[at], source.type)) {
             gather_cell(cell, plan.old_values[at], source.type);
         }
     }
@@ -323,7 +328,7 @@ void send(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* t
 // A row that moves to another tenant is a DELETE for the one and an INSERT for the other.
 void send_move(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn, RelationEntry& entry,
                Incoming incoming, ReorderBufferChange* change, std::uint64_t position) {
-    const std::uint64_t insert_position = decoder.next_position(change->lsn);
+    const std::uint64_t insert_position = decoder.progress->next_position(change->lsn);
     if (incoming.old_passes) {
         incoming.action = wire::Action::Delete;
         send(context, decoder, txn, entry, incoming, change->txn, position);
@@ -344,7 +349,7 @@ void count_drop(Decoder& decoder, const RelationPlan& plan, const Incoming& inco
 
 void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn, Relation relation,
             ReorderBufferChange* change) {
-    const std::uint64_t position = decoder.next_position(change->lsn);
+    const std::uint64_t position = decoder.progress->next_position(change->lsn);
     RelationEntry& entry = find_relation(decoder, relation);
     RelationPlan& plan = *entry.plan;
     Incoming incoming{};

@@ -3,6 +3,7 @@
 
 #include <string>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "pg/options.hpp"
 #include "pg/postgres.hpp"
@@ -31,6 +32,21 @@ struct Counters {
     std::uint64_t without_tenant = 0;   // rows that belong to no tenant while `tenants` is given
     std::uint64_t omitted = 0;          // rows larger than max_change_bytes
     std::uint64_t without_identity = 0; // UPDATE or DELETE whose old row the WAL does not have
+    std::uint64_t not_broadcasts = 0;   // messages with our prefix that realtime_broadcast() did not write
+};
+
+// What has to survive between the blocks of a streamed transaction; plain data, in the session's memory context.
+struct Progress {
+    std::uint64_t record_lsn = 0; // of the change seen last
+    std::uint32_t record_index = 0;
+    bool sent = false; // something of the transaction left
+
+    // The next change's WAL address; call once for every change, before any filter.
+    std::uint64_t next_position(std::uint64_t lsn) {
+        record_index = lsn == record_lsn ? record_index + 1 : 0;
+        record_lsn = lsn;
+        return lsn + record_index;
+    }
 };
 
 // Owned by the memory context of the decoding session (make_owned). Its members are C++ objects, so code that touches
@@ -48,14 +64,18 @@ class Decoder {
 
     MemoryContext relations_context = nullptr; // parent of all relation plans
     MemoryContext change_context = nullptr;    // reset after every change
-    MemoryContext publications_context = nullptr;
 
     std::unordered_map<Oid, RelationEntry> relations;
     std::unordered_map<Oid, std::string> sent_relations; // relation frames this connection has seen
     std::uint64_t announcements = 1;                     // counts relation frames sent
+    // Relations whose registration or names the plans of their partitions depend on.
+    std::unordered_set<Oid> ancestors;
     PublicationSet publications;
+    MemoryContext publications_context = nullptr; // of `publications`
     bool publications_valid = false;
-    MemoryContext unfinished_context = nullptr; // of a plan that an ERROR interrupted
+    MemoryContext unfinished_context = nullptr; // of a plan or set that an ERROR interrupted
+    // Counted by the invalidation callbacks: what was looked up counts only if nothing changed on the way.
+    std::uint64_t invalidations = 0;
     Oid last_relation = InvalidOid;          // the entry most likely needed next
     RelationEntry* last_entry = nullptr;
 
@@ -67,17 +87,10 @@ class Decoder {
     bool described = false; // transaction text is made, and BEGIN sent where it is due
     bool said_hello = false;
     wire::JsonTransaction transaction;
-    std::uint64_t record_lsn = 0; // of the change seen last
-    std::uint32_t record_index = 0;
+    Progress replayed;                // of a transaction that is replayed as a whole
+    Progress* progress = &replayed;   // of the transaction at hand
     std::uint64_t progress_lsn = 0; // up to where the consumer knows
     int ticks = 0;                  // filtered changes since progress was reported
-
-    // The next change's WAL address; call once for every change, before any filter.
-    std::uint64_t next_position(std::uint64_t lsn) {
-        record_index = lsn == record_lsn ? record_index + 1 : 0;
-        record_lsn = lsn;
-        return lsn + record_index;
-    }
 };
 
 inline Decoder& decoder_of(LogicalDecodingContext* context) {

@@ -8,6 +8,16 @@ namespace {
 
 constexpr char replacement[] = "\xEF\xBF\xBD";
 
+// Every server encoding contains ASCII, so this text is UTF-8 already.
+bool is_ascii(const char* text, Size length) {
+    for (Size at = 0; at < length; ++at) {
+        if (static_cast<signed char>(text[at]) < 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // SQL_ASCII says nothing about its bytes: keep what is UTF-8, replace what is not.
 std::string_view repair_utf8(const char* text, Size length) {
     Size valid = wire::valid_utf8_prefix({text, length});
@@ -43,10 +53,12 @@ Size character_length(int encoding, const char* text, Size available) {
 
 std::string_view to_utf8(const char* text, Size length) {
     const int encoding = GetDatabaseEncoding();
-    if (encoding == PG_UTF8 || length == 0) {
+    if (encoding == PG_UTF8 || is_ascii(text, length)) {
         return {text, length};
     }
-    if (encoding == PG_SQL_ASCII) {
+    // Conversion functions are found in catalogs, which can be read in a transaction only. Some callbacks run outside of
+    // one: those for COMMIT PREPARED and for messages that are not transactional, with a gid or a prefix in hand.
+    if (encoding == PG_SQL_ASCII || !IsTransactionState()) {
         return repair_utf8(text, length);
     }
     const Oid procedure = FindDefaultConversionProc(encoding, PG_UTF8);

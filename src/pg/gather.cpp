@@ -226,7 +226,7 @@ void gather_cell(value::Cell& cell, Datum datum, TypeSource& source) {
 value::Column make_column(const char* name, bool ascii_only) {
     const std::string_view utf8 = to_utf8(name, strlen(name));
     // The longest escape of one byte is six bytes.
-    auto* key = static_cast<char*>(palloc(utf8.size() * 6 + 4));
+    auto* key = static_cast<char*>(palloc0(utf8.size() * 6 + 4 + value::key_slack));
     Size length = 0;
     guarded([&] {
         wire::ByteBuffer text(utf8.size() * 6 + 64);

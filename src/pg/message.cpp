@@ -42,8 +42,8 @@ void send_message(LogicalDecodingContext* context, Decoder& decoder, const wire:
     decoder.counters.sent += 1;
 }
 
-// What realtime_broadcast() wrote is a broadcast frame in UTF-8. Anybody may write logical messages with its prefix, so
-// the content is read as foreign bytes.
+// Anybody may write logical messages with our prefix, so the content is read as foreign bytes: it is a broadcast only
+// if realtime_broadcast() could have written it.
 bool read_broadcast(std::string_view content, wire::Broadcast& broadcast) {
     bool read = false;
     guarded([&] {
@@ -52,7 +52,8 @@ bool read_broadcast(std::string_view content, wire::Broadcast& broadcast) {
         if (result.error == wire::ReadError::None && result.consumed == content.size() &&
             std::holds_alternative<wire::Broadcast>(frame)) {
             broadcast = std::get<wire::Broadcast>(frame);
-            read = true;
+            char uuid[UUID_LEN];
+            read = parse_uuid(broadcast.tenant, uuid) && wire::is_valid(broadcast);
         }
     });
     return read;
@@ -70,25 +71,30 @@ bool tenant_wanted(const Decoder& decoder, std::string_view tenant) {
     return decoder.tenants.passes(text) || (parse_uuid(tenant, uuid) && decoder.tenants.passes_uuid(uuid));
 }
 
-// Fills `broadcast` from a message of our prefix; false when it is malformed or for somebody else.
+// Fills `broadcast` from a message of our prefix; false when it is malformed or for somebody else. Warns once: whoever
+// writes malformed ones must not be able to fill the log.
 bool wanted_broadcast(Decoder& decoder, std::string_view content, std::uint64_t lsn,
                       wire::Broadcast& broadcast) {
-    if (!read_broadcast(content, broadcast)) {
-        ereport(WARNING, (errcode(ERRCODE_DATA_EXCEPTION),
-                          errmsg("logical message with prefix \"%s\" at WAL address %X/%X is not a broadcast",
-                                 wire::broadcast_message_prefix.data(), LSN_FORMAT_ARGS(lsn)),
-                          errdetail("It is left out."),
-                          errhint("Only realtime_broadcast() should write messages with this prefix.")));
-        return false;
+    if (read_broadcast(content, broadcast)) {
+        return tenant_wanted(decoder, broadcast.tenant);
     }
-    return tenant_wanted(decoder, broadcast.tenant);
+    decoder.counters.not_broadcasts += 1;
+    if (decoder.counters.not_broadcasts == 1) {
+        ereport(WARNING,
+                (errcode(ERRCODE_DATA_EXCEPTION),
+                 errmsg("logical message with prefix \"%s\" at WAL address %X/%X is not a broadcast",
+                        wire::broadcast_message_prefix.data(), LSN_FORMAT_ARGS(lsn)),
+                 errdetail("It is left out, and so are further ones, without a message."),
+                 errhint("Only realtime_broadcast() should write messages with this prefix.")));
+    }
+    return false;
 }
 
 void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn, std::uint64_t lsn,
             bool transactional, std::string_view prefix, std::string_view content) {
     Place place;
-    place.position = decoder.next_position(lsn);
     place.lsn = lsn;
+    place.position = transactional ? decoder.progress->next_position(lsn) : lsn;
     wire::Broadcast broadcast;
     const bool own = prefix == wire::broadcast_message_prefix;
     const bool wanted =
@@ -131,7 +137,9 @@ void on_message(LogicalDecodingContext* context, ReorderBufferTXN* txn, XLogRecP
                 bool transactional, const char* prefix, Size message_size, const char* message) {
     Decoder& decoder = decoder_of(context);
     MemoryContext previous = MemoryContextSwitchTo(decoder.change_context);
-    handle(context, decoder, txn, message_lsn, transactional, prefix, {message, message_size});
+    // The server says where the message's record ends, which is where the next one starts. The byte before it belongs to
+    // no other record, so that no other change can have the same address.
+    handle(context, decoder, txn, message_lsn - 1, transactional, prefix, {message, message_size});
     MemoryContextSwitchTo(previous);
     MemoryContextReset(decoder.change_context);
 }

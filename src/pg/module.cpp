@@ -10,4 +10,11 @@ PGDLLEXPORT void _PG_init(void);
 void _PG_init(void) {
     pg::register_labels();
 }
+
+// Calling any C function loads the library, and with it the label provider, in a session where nothing preloaded it.
+PG_FUNCTION_INFO_V1(pg_realtime_version);
+PGDLLEXPORT Datum pg_realtime_version(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    PG_RETURN_TEXT_P(cstring_to_text(PG_REALTIME_VERSION));
+}
 }

@@ -66,7 +66,8 @@ char* read_item(char* at, const char* stops, bool fold_case, char** end) {
     StringInfoData item;
     initStringInfo(&item);
     at = skip_space(at);
-    if (*at == '"') {
+    const bool quoted = *at == '"';
+    if (quoted) {
         for (++at;; ++at) {
             if (*at == '\0') {
                 return nullptr;
@@ -101,7 +102,7 @@ char* read_item(char* at, const char* stops, bool fold_case, char** end) {
         }
     }
     *end = at;
-    return item.data[0] == '\0' ? nullptr : item.data;
+    return item.data[0] == '\0' && !quoted ? nullptr : item.data;
 }
 
 bool parse_tenants(Options& options, char* value) {

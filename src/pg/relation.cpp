@@ -89,6 +89,18 @@ void plan_tenant(RelationPlan& plan, Relation relation) {
     }
 }
 
+void plan_ancestors(RelationPlan& plan, Relation relation) {
+    if (!relation->rd_rel->relispartition) {
+        return;
+    }
+    List* ancestors = get_partition_ancestors(RelationGetRelid(relation));
+    plan.ancestors = allocate<Oid>(list_length(ancestors));
+    ListCell* cell = nullptr;
+    foreach (cell, ancestors) {
+        plan.ancestors[plan.ancestor_count++] = lfirst_oid(cell);
+    }
+}
+
 bool in_identity(const RelationPlan& plan, const Bitmapset* identity, AttrNumber stored) {
     switch (plan.replica_identity) {
     case REPLICA_IDENTITY_FULL:
@@ -167,6 +179,7 @@ RelationPlan* plan_relation(Relation relation, const Options& options, const Pub
     plan->context = context;
     plan->relation = RelationGetRelid(relation);
     plan->replica_identity = relation->rd_rel->relreplident;
+    plan_ancestors(*plan, relation);
     const Publishing publishing = decide_publishing(set, relation);
     plan->published_relation = publishing.published_relation;
     if (restrict_actions(*plan, options, publishing.actions)) {

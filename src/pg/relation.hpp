@@ -55,6 +55,9 @@ struct RelationPlan {
     const char** type_names = nullptr; // UTF-8
     Oid* types = nullptr;
 
+    int ancestor_count = 0; // of a partition
+    Oid* ancestors = nullptr;
+
     RowFilter* filter = nullptr;
     int published_count = 0;
     AttrNumber* attribute_map = nullptr; // published attribute -> stored attribute, for the filter

@@ -21,7 +21,8 @@ void on_relation_change(Datum, Oid relation) {
     if (watching == nullptr) {
         return;
     }
-    if (!OidIsValid(relation)) {
+    watching->invalidations += 1;
+    if (!OidIsValid(relation) || watching->ancestors.find(relation) != watching->ancestors.end()) {
         forget_all(*watching);
         return;
     }
@@ -36,12 +37,14 @@ void on_relation_change(Datum, Oid relation) {
 // Names and types of schemas and columns: rare enough to look everything up again.
 void on_catalog_change(Datum, int, uint32) {
     if (watching != nullptr) {
+        watching->invalidations += 1;
         forget_all(*watching);
     }
 }
 
 void on_publication_change(Datum, int, uint32) {
     if (watching != nullptr) {
+        watching->invalidations += 1;
         watching->publications_valid = false;
         forget_all(*watching);
     }
@@ -56,77 +59,106 @@ void sweep(Decoder& decoder) {
             ++item;
             continue;
         }
-        if (item->second.plan != nullptr) {
-            MemoryContextDelete(item->second.plan->context);
-        }
+        RelationPlan* plan = item->second.plan;
         item = decoder.relations.erase(item);
+        if (plan != nullptr) {
+            MemoryContextDelete(plan->context);
+        }
     }
     decoder.sent_relations.clear();
+    decoder.announcements += 1;
 }
 
+// A context for what is being looked up; the one of an attempt that ended in an ERROR is given back first.
+MemoryContext start_lookup(Decoder& decoder, const char* what) {
+    if (decoder.unfinished_context != nullptr) {
+        MemoryContextDelete(decoder.unfinished_context);
+        decoder.unfinished_context = nullptr;
+    }
+    decoder.unfinished_context =
+        AllocSetContextCreateInternal(decoder.relations_context, what, ALLOCSET_SMALL_SIZES);
+    return decoder.unfinished_context;
+}
+
+// An ERROR on the way (the reorder buffer swallows those of transactions that abort while they are decoded) leaves the
+// old set in place and invalid.
 void refresh_publications(Decoder& decoder) {
-    MemoryContextReset(decoder.publications_context);
-    MemoryContext previous = MemoryContextSwitchTo(decoder.publications_context);
-    decoder.publications_valid = true; // before the look-up: an invalidation during it must win
-    decoder.publications = load_publications(decoder.options);
+    const std::uint64_t before = decoder.invalidations;
+    MemoryContext context = start_lookup(decoder, "pg_realtime publications");
+    MemoryContext previous = MemoryContextSwitchTo(context);
+    const PublicationSet set = load_publications(decoder.options);
     MemoryContextSwitchTo(previous);
+    MemoryContext outdated = decoder.publications_context;
+    decoder.publications = set;
+    decoder.publications_context = context;
+    decoder.unfinished_context = nullptr;
+    decoder.publications_valid = decoder.invalidations == before;
+    if (outdated != nullptr) {
+        MemoryContextDelete(outdated);
+    }
 }
 
+// Logged once, and again only after the table was put right and broken anew.
 void warn_once(const Decoder& decoder, RelationEntry& entry) {
     const RelationPlan& plan = *entry.plan;
-    const std::string_view wrong = decoder.tenants.first_not_uuid();
-    if (entry.warned || !plan.streamed) {
+    if (!plan.streamed) {
         return;
     }
-    if (decoder.options.tenants_given && plan.tenant_type == TenantType::Uuid && !wrong.empty()) {
-        entry.warned = true;
+    const std::string_view wrong = decoder.tenants.first_not_uuid();
+    const bool not_uuid =
+        decoder.options.tenants_given && plan.tenant_type == TenantType::Uuid && !wrong.empty();
+    const bool no_identity = plan.access != wire::Access::Public && plan.tenant_column != InvalidAttrNumber &&
+                             !plan.tenant_in_identity && (plan.actions.pubdelete || plan.actions.pubupdate);
+    const bool already = entry.warned;
+    entry.warned = not_uuid || no_identity;
+    if (already) {
+        return;
+    }
+    if (not_uuid) {
         ereport(WARNING, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                           errmsg("tenant \"%.*s\" in option \"tenants\" is not a uuid",
                                  static_cast<int>(wrong.size()), wrong.data()),
                           errdetail("Tenant column \"%s\" of table \"%s.%s\" is of type uuid.",
                                     plan.tenant_name, plan.schema, plan.table)));
     }
-    if (plan.access != wire::Access::Public && plan.tenant_column != InvalidAttrNumber &&
-        !plan.tenant_in_identity && (plan.actions.pubdelete || plan.actions.pubupdate)) {
-        entry.warned = true;
+    if (no_identity) {
         ereport(WARNING,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                  errmsg("replica identity of table \"%s.%s\" does not contain tenant column \"%s\"",
                         plan.schema, plan.table, plan.tenant_name),
                  errdetail("The tenant of its DELETEs, and of UPDATEs that change the tenant, is not known: "
                            "such DELETEs reach no tenant."),
-                 errhint("Run SELECT realtime_add_table('%s.%s'), or set REPLICA IDENTITY FULL.", plan.schema,
-                         plan.table)));
+                 errhint("Run SELECT realtime_add_table(%s), or set REPLICA IDENTITY FULL.",
+                         quote_literal_cstr(quote_qualified_identifier(plan.schema, plan.table)))));
     }
 }
 
 // Replaces the entry's plan. An invalidation that arrives on the way leaves the entry invalid: good for this change, and
-// planned again for the next.
+// planned again for the next. An ERROR leaves the old plan in place and invalid.
 void plan_entry(Decoder& decoder, RelationEntry& entry, Relation relation) {
-    if (decoder.unfinished_context != nullptr) { // an ERROR ended the last attempt
-        MemoryContextDelete(decoder.unfinished_context);
-        decoder.unfinished_context = nullptr;
-    }
+    entry.valid = false;
     if (!decoder.publications_valid) {
         refresh_publications(decoder);
     }
-    entry.valid = true;
-    entry.warned = false;
-    decoder.unfinished_context =
-        AllocSetContextCreate(decoder.relations_context, "pg_realtime relation", ALLOCSET_SMALL_SIZES);
-    RelationPlan* plan =
-        plan_relation(relation, decoder.options, decoder.publications, decoder.unfinished_context);
-    if (plan->streamed) {
-        guarded([&] { write_relation_text(entry.text, *plan, decoder.options, decoder.charset); });
-    }
+    const std::uint64_t before = decoder.invalidations;
+    const bool publications_valid = decoder.publications_valid;
+    MemoryContext context = start_lookup(decoder, "pg_realtime relation");
+    RelationPlan* plan = plan_relation(relation, decoder.options, decoder.publications, context);
+    guarded([&] {
+        for (int index = 0; index < plan->ancestor_count; ++index) {
+            decoder.ancestors.insert(plan->ancestors[index]);
+        }
+        if (plan->streamed) {
+            write_relation_text(entry.text, *plan, decoder.options, decoder.charset);
+        }
+    });
     RelationPlan* outdated = entry.plan;
     entry.plan = plan;
+    entry.announced = 0;
     decoder.unfinished_context = nullptr;
+    entry.valid = publications_valid && decoder.invalidations == before;
     if (outdated != nullptr) {
         MemoryContextDelete(outdated->context);
-    }
-    if (!decoder.publications_valid) {
-        entry.valid = false;
     }
 }
 
@@ -156,6 +188,7 @@ void watch_catalogs(Decoder* decoder) {
     registered = true;
     CacheRegisterRelcacheCallback(on_relation_change, static_cast<Datum>(0));
     CacheRegisterSyscacheCallback(NAMESPACEOID, on_catalog_change, static_cast<Datum>(0));
+    CacheRegisterSyscacheCallback(CASTSOURCETARGET, on_catalog_change, static_cast<Datum>(0));
     CacheRegisterSyscacheCallback(TYPEOID, on_catalog_change, static_cast<Datum>(0));
     CacheRegisterSyscacheCallback(PUBLICATIONOID, on_publication_change, static_cast<Datum>(0));
     CacheRegisterSyscacheCallback(PUBLICATIONRELMAP, on_publication_change, static_cast<Datum>(0));

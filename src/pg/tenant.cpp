@@ -60,6 +60,7 @@ Tenant read_tenant(HeapTuple tuple, TupleDesc descriptor, AttrNumber attnum, Ten
     case TenantType::Text: {
         if (VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(datum))) {
             tenant.type = TenantType::None;
+            tenant.stored_elsewhere = true;
             break;
         }
         const varlena* text = PG_DETOAST_DATUM_PACKED(datum);

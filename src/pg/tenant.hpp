@@ -25,6 +25,7 @@ struct Tenant {
     std::int64_t integer = 0;
     const char* bytes = nullptr;
     Size length = 0;
+    bool stored_elsewhere = false; // unchanged and out of line, so this row does not tell
 
     bool known() const { return type != TenantType::None; }
     bool operator==(const Tenant& other) const;

@@ -57,19 +57,29 @@ wire::Boundary finished(wire::BoundaryKind kind, ReorderBufferTXN* txn) {
     return boundary;
 }
 
-// The reorder buffer keeps this pointer for us as long as the transaction lives; only "is it null" matters.
-void mark_sent(ReorderBufferTXN* txn) {
-    static char sent;
-    txn->output_plugin_private = &sent;
+// The reorder buffer keeps a pointer of ours with every transaction; streamed ones need it between their blocks.
+Progress* progress_of(ReorderBufferTXN* txn) {
+    return static_cast<Progress*>(txn->output_plugin_private);
 }
 
-bool was_sent(const ReorderBufferTXN* txn) {
-    return txn->output_plugin_private != nullptr;
+bool was_sent(ReorderBufferTXN* txn) {
+    return progress_of(txn) != nullptr && progress_of(txn)->sent;
+}
+
+void forget_progress(Decoder& decoder, ReorderBufferTXN* txn) {
+    Progress* progress = progress_of(txn);
+    if (progress != nullptr) {
+        txn->output_plugin_private = nullptr;
+        decoder.progress = &decoder.replayed;
+        pfree(progress);
+    }
 }
 
 void enter(Decoder& decoder, Phase phase) {
     decoder.phase = phase;
     decoder.described = false;
+    decoder.replayed = Progress();
+    decoder.progress = &decoder.replayed;
 }
 
 // After the last message of a transaction: tells a silent consumer how far we are, and the server that we live.
@@ -112,7 +122,7 @@ void open_transaction(LogicalDecodingContext* context, Decoder& decoder, Reorder
         break;
     }
     decoder.described = true;
-    mark_sent(top);
+    decoder.progress->sent = true;
 }
 
 std::uint32_t subtransaction_of(const Decoder& decoder, ReorderBufferTXN* txn, ReorderBufferTXN* change_txn) {
@@ -162,8 +172,14 @@ void on_rollback_prepared(LogicalDecodingContext* context, ReorderBufferTXN* txn
     leave(context, decoder, true, txn->end_lsn);
 }
 
-void on_stream_start(LogicalDecodingContext* context, ReorderBufferTXN*) {
-    enter(decoder_of(context), Phase::Streamed);
+void on_stream_start(LogicalDecodingContext* context, ReorderBufferTXN* txn) {
+    Decoder& decoder = decoder_of(context);
+    enter(decoder, Phase::Streamed);
+    ReorderBufferTXN* top = top_transaction(txn);
+    if (progress_of(top) == nullptr) {
+        top->output_plugin_private = MemoryContextAllocZero(context->context, sizeof(Progress));
+    }
+    decoder.progress = progress_of(top);
 }
 
 void on_stream_stop(LogicalDecodingContext* context, ReorderBufferTXN* txn) {
@@ -178,14 +194,16 @@ void on_stream_stop(LogicalDecodingContext* context, ReorderBufferTXN* txn) {
 void on_stream_abort(LogicalDecodingContext* context, ReorderBufferTXN* txn, XLogRecPtr abort_lsn) {
     Decoder& decoder = decoder_of(context);
     ReorderBufferTXN* top = top_transaction(txn);
-    if (!was_sent(top)) {
-        return;
+    if (was_sent(top)) {
+        wire::Boundary boundary = boundary_of(wire::BoundaryKind::StreamAbort, top);
+        boundary.subtransaction = txn->xid;
+        boundary.lsn = abort_lsn;
+        add_boundary(context, decoder, boundary);
+        flush(context, decoder);
     }
-    wire::Boundary boundary = boundary_of(wire::BoundaryKind::StreamAbort, top);
-    boundary.subtransaction = txn->xid;
-    boundary.lsn = abort_lsn;
-    add_boundary(context, decoder, boundary);
-    flush(context, decoder);
+    if (txn == top) {
+        forget_progress(decoder, top);
+    }
 }
 
 void on_stream_prepare(LogicalDecodingContext* context, ReorderBufferTXN* txn, XLogRecPtr) {
@@ -194,6 +212,7 @@ void on_stream_prepare(LogicalDecodingContext* context, ReorderBufferTXN* txn, X
     if (sent) {
         add_boundary(context, decoder, finished(wire::BoundaryKind::StreamPrepare, txn));
     }
+    forget_progress(decoder, txn);
     leave(context, decoder, sent, txn->end_lsn);
 }
 
@@ -203,6 +222,7 @@ void on_stream_commit(LogicalDecodingContext* context, ReorderBufferTXN* txn, XL
     if (sent) {
         add_boundary(context, decoder, finished(wire::BoundaryKind::StreamCommit, txn));
     }
+    forget_progress(decoder, txn);
     leave(context, decoder, sent, txn->end_lsn);
 }
 

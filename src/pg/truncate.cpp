@@ -7,7 +7,19 @@ namespace pg {
 
 namespace {
 
-// A table is emptied for all tenants at once, so every consumer hears of it, whatever its tenants are.
+// A table is emptied for all tenants at once, so every consumer that may see rows of it hears of it.
+bool wanted(const Decoder& decoder, const RelationPlan& plan, const Relation relation) {
+    if (!plan.streamed || !plan.actions.pubtruncate) {
+        return false;
+    }
+    // Published as its root, a partition that is truncated alone does not mean that the root is empty.
+    if (relation->rd_rel->relispartition && plan.published_relation != plan.relation) {
+        return false;
+    }
+    return !decoder.options.tenants_given || plan.access == wire::Access::Public ||
+           plan.tenant_column != InvalidAttrNumber;
+}
+
 void send_json(LogicalDecodingContext* context, Decoder& decoder, const RelationEntry& entry,
                const wire::Truncate& truncate) {
     make_room(context, decoder, entry.text.json->names.size() + 512);
@@ -19,19 +31,15 @@ void send_json(LogicalDecodingContext* context, Decoder& decoder, const Relation
     change_done(context, decoder);
 }
 
-// Each table is planned anew for its frame: a plan may be replaced while the next relation is looked up.
 void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn, int relation_count,
             Relation relations[], ReorderBufferChange* change) {
     wire::Truncate truncate;
     truncate.cascade = change->data.truncate.cascade;
     truncate.restart_identity = change->data.truncate.restart_seqs;
     for (int index = 0; index < relation_count; ++index) {
-        truncate.position = decoder.next_position(change->lsn);
+        truncate.position = decoder.progress->next_position(change->lsn);
         RelationEntry& entry = find_relation(decoder, relations[index]);
-        // Published as its root, a partition that is truncated alone does not mean the root is empty.
-        if (!entry.plan->streamed || !entry.plan->actions.pubtruncate ||
-            (relations[index]->rd_rel->relispartition &&
-             entry.plan->published_relation != entry.plan->relation)) {
+        if (!wanted(decoder, *entry.plan, relations[index])) {
             tick(context, decoder);
             continue;
         }

@@ -50,8 +50,43 @@ Gather direct_gather(Oid type) {
     }
 }
 
-// to_jsonb() uses a user-defined cast to json. Here the function would run with the rights of the replication role,
-// so only functions that a superuser made count: those in C or internal. Others fall back to the type's text.
+// The kinds that gather_directly() may take; those with text only where no conversion is needed.
+value::Kind direct_kind(Gather gather) {
+    switch (gather) {
+    case Gather::Boolean:
+        return value::Kind::Boolean;
+    case Gather::Int16:
+    case Gather::Int32:
+    case Gather::Int64:
+        return value::Kind::Integer;
+    case Gather::Uuid:
+        return value::Kind::Uuid;
+    case Gather::Date:
+        return value::Kind::Date;
+    case Gather::Time:
+        return value::Kind::Time;
+    case Gather::Timestamp:
+        return value::Kind::Timestamp;
+    case Gather::Timestamptz:
+        return value::Kind::Timestamptz;
+    case Gather::Numeric:
+        return value::Kind::Numeric;
+    case Gather::Bytea:
+        return value::Kind::Bytea;
+    case Gather::Text:
+        return server_is_utf8() ? value::Kind::Text : value::Kind::Absent;
+    case Gather::Json:
+        return server_is_utf8() ? value::Kind::Json : value::Kind::Absent;
+    case Gather::Jsonb:
+        return server_is_utf8() ? value::Kind::Jsonb : value::Kind::Absent;
+    default:
+        return value::Kind::Absent;
+    }
+}
+
+// to_jsonb() uses a user-defined cast to json. Here the function would run with the rights of the replication role, so
+// only one that a superuser made for exactly this type counts: in C or internal, and not polymorphic (anybody may make a
+// cast from a built-in one). Others fall back to the type's text.
 bool find_json_cast(Oid type, Oid* function) {
     if (type < FirstNormalObjectId ||
         find_coercion_pathway(JSONOID, type, COERCION_EXPLICIT, function) != COERCION_PATH_FUNC) {
@@ -61,9 +96,12 @@ bool find_json_cast(Oid type, Oid* function) {
     if (!HeapTupleIsValid(procedure)) {
         return false;
     }
-    const Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(procedure))->prolang;
+    const auto* form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(procedure));
+    const bool native = form->prolang == INTERNALlanguageId || form->prolang == ClanguageId;
+    const bool exact = form->pronargs == 1 && form->proargtypes.values[0] == type;
+    const bool trusted = native && exact && superuser_arg(form->proowner);
     ReleaseSysCache(procedure);
-    return language == INTERNALlanguageId || language == ClanguageId;
+    return trusted;
 }
 
 } // namespace
@@ -72,6 +110,7 @@ void describe_type(Oid type, MemoryContext context, TypeSource& source) {
     source.type = getBaseType(type);
     get_typlenbyvalalign(source.type, &source.length, &source.by_value, &source.align);
     source.gather = direct_gather(source.type);
+    source.direct = direct_kind(source.gather);
     if (source.gather != Gather::OutputFunction) {
         return;
     }

@@ -35,6 +35,7 @@ enum class Gather : std::uint8_t {
 struct TypeSource {
     Oid type = InvalidOid; // base type of a domain
     Gather gather = Gather::OutputFunction;
+    value::Kind direct = value::Kind::Absent; // the kind of values whose bytes are taken as they are; Absent: none
     bool needs_settings = false; // its text depends on DateStyle and the like
     std::int16_t length = 0;
     bool by_value = false;

@@ -37,7 +37,10 @@ struct Array {
     const Cell* elements;
 };
 
-// Keys are the finished bytes `,"name":`, so that a row is written without looking at a name.
+// Keys are the finished bytes `,"name":`, so that a row is written without looking at a name. Behind a key there are
+// key_slack more readable bytes: short keys are copied in one fixed-size piece.
+constexpr std::size_t key_slack = 32;
+
 struct Column {
     const char* key;
     std::uint32_t key_length;

@@ -66,17 +66,10 @@ Open open_container(const char* container, std::size_t length) {
     open.data_length = length - 4 - entry_count * 4;
     open.close = object ? '}' : (header & L::is_scalar) != 0 ? '\0' : ']';
     if (object) {
-        // The values start where the last key ends; only entries since the last stored offset need adding up.
-        std::uint32_t first = open.count;
-        while (first > 0 && (read_word(open.entries + 4 * (static_cast<std::size_t>(first) - 1)) &
-                             L::entry_has_offset) == 0) {
-            --first;
-        }
-        std::uint32_t end = first == 0 ? 0
-                                       : read_word(open.entries + 4 * (static_cast<std::size_t>(first) - 1)) &
-                                             L::entry_length_mask;
-        for (; first < open.count; ++first) {
-            end += read_word(open.entries + 4 * static_cast<std::size_t>(first)) & L::entry_length_mask;
+        // The values start where the last key ends; some entries store that offset, the others a length.
+        std::uint32_t end = 0;
+        for (std::uint32_t index = 0; index < open.count; ++index) {
+            end = entry_end(read_word(open.entries + 4 * static_cast<std::size_t>(index)), end);
         }
         open.value_offset = end;
     }
@@ -85,103 +78,165 @@ Open open_container(const char* container, std::size_t length) {
 
 class Walker {
   public:
-    Walker(wire::ByteBuffer& out, wire::Charset charset) : out_(out), charset_(charset) {}
+    Walker(wire::ByteBuffer& out, wire::Charset charset) : out_(out), utf8_(charset == wire::Charset::Utf8) {}
 
     void write(const char* container, std::size_t length) {
-        enter(container, length);
+        Open open = open_container(container, length);
+        append_if(open.close != '\0', open.close == '}' ? '{' : '[');
         for (;;) {
-            if (top_.next == top_.count) {
-                if (top_.close != '\0') {
-                    out_.append(top_.close);
-                }
-                if (outer_.empty()) {
-                    return;
-                }
-                top_ = outer_.back();
-                outer_.pop_back();
+            Nested nested = write_entries(open);
+            if (nested.container != nullptr) {
+                push(open);
+                open = open_container(nested.container, nested.length);
+                append_if(open.close != '\0', open.close == '}' ? '{' : '[');
                 continue;
             }
-            write_next();
+            append_if(open.close != '\0', open.close);
+            if (depth_ == 0) {
+                return;
+            }
+            open = pop();
         }
     }
 
   private:
-    void enter(const char* container, std::size_t length) {
-        top_ = open_container(container, length);
-        if (top_.close != '\0') {
-            out_.append(top_.close == '}' ? '{' : '[');
+    struct Nested {
+        const char* container;
+        std::size_t length;
+    };
+
+    void append_if(bool wanted, char byte) {
+        if (wanted) {
+            out_.append(byte);
         }
     }
 
-    void write_next() {
-        const std::uint32_t index = top_.next++;
-        if (index > 0) {
-            out_.append(',');
+    void push(const Open& open) {
+        if (depth_ < near_depth) {
+            near_[depth_] = open;
+        } else {
+            far_.push_back(open);
         }
-        std::uint32_t value_index = index;
-        if (top_.close == '}') {
-            const std::uint32_t key = read_word(top_.entries + 4 * static_cast<std::size_t>(index));
-            const std::uint32_t end = entry_end(key, top_.key_offset);
-            write_string(top_.key_offset, end);
-            out_.append(':');
-            top_.key_offset = end;
-            value_index += top_.count;
+        ++depth_;
+    }
+
+    Open pop() {
+        --depth_;
+        if (depth_ < near_depth) {
+            return near_[depth_];
         }
-        const std::uint32_t entry = read_word(top_.entries + 4 * static_cast<std::size_t>(value_index));
-        const std::uint32_t start = top_.value_offset;
-        const std::uint32_t end = entry_end(entry, start);
-        top_.value_offset = end;
-        switch (entry & L::entry_type_mask) {
-        case L::entry_string:
-            write_string(start, end);
-            return;
-        case L::entry_numeric:
-            write_number(start, end);
-            return;
-        case L::entry_false:
-            out_.append("false", 5);
-            return;
-        case L::entry_true:
-            out_.append("true", 4);
-            return;
-        case L::entry_null:
-            out_.append("null", 4);
-            return;
-        case L::entry_container: {
-            const std::size_t from = aligned(start);
-            if (end > top_.data_length || from > end) {
-                corrupt("A nested container lies outside of its parent.");
+        const Open open = far_.back();
+        far_.pop_back();
+        return open;
+    }
+
+    // Writes entries until the container ends or one of them is a container itself. The place to write to lives in a
+    // local variable, because every byte written might otherwise alias the buffer's own fields.
+    Nested write_entries(Open& open) {
+        char* to = out_.reserve(small_room);
+        char* end = out_.end_of_room();
+        const auto room = [&](std::size_t count) __attribute__((always_inline)) {
+            if (static_cast<std::size_t>(end - to) < count) {
+                out_.advance_to(to);
+                to = out_.reserve(count);
+                end = out_.end_of_room();
             }
-            const char* nested = top_.data + from;
-            outer_.push_back(top_);
-            enter(nested, end - from);
-            return;
+        };
+        const bool utf8 = utf8_;
+        const auto string = [&](std::uint32_t start, std::uint32_t stop) __attribute__((always_inline)) {
+            if (stop > open.data_length || start > stop) {
+                corrupt("A string lies outside of its container.");
+            }
+            const std::size_t length = stop - start;
+            room(length + small_room + wire::padded_length);
+            const char* const from = open.data + start;
+            char* written = nullptr;
+            if (utf8 && length <= wire::padded_length && start + wire::padded_length <= open.data_length) {
+                written = wire::copy_plain_padded(to + 1, from, length);
+            } else if (utf8) {
+                written = wire::copy_plain(to + 1, from, length);
+            }
+            if (written != nullptr) {
+                *to = '"';
+                *written = '"';
+                to = written + 1;
+                return;
+            }
+            out_.advance_to(to);
+            wire::write_json_string_slowly(out_, {from, length},
+                                           utf8 ? wire::Charset::Utf8 : wire::Charset::Ascii);
+            to = out_.reserve(small_room);
+            end = out_.end_of_room();
+        };
+        const bool object = open.close == '}';
+        while (open.next < open.count) {
+            const std::uint32_t index = open.next++;
+            room(small_room);
+            *to = ',';
+            to += index > 0 ? 1 : 0;
+            std::size_t value_index = index;
+            if (object) {
+                const std::uint32_t key = read_word(open.entries + 4 * static_cast<std::size_t>(index));
+                const std::uint32_t stop = entry_end(key, open.key_offset);
+                string(open.key_offset, stop);
+                *to++ = ':';
+                open.key_offset = stop;
+                value_index += open.count;
+            }
+            const std::uint32_t entry = read_word(open.entries + 4 * value_index);
+            const std::uint32_t start = open.value_offset;
+            const std::uint32_t stop = entry_end(entry, start);
+            open.value_offset = stop;
+            switch (entry & L::entry_type_mask) {
+            case L::entry_string:
+                string(start, stop);
+                break;
+            case L::entry_numeric: {
+                // Inside jsonb a numeric is aligned and keeps its full 4-byte varlena header.
+                const std::size_t from = aligned(start) + 4;
+                if (stop > open.data_length || from > stop) {
+                    corrupt("A number lies outside of its container.");
+                }
+                room(numeric_room(open.data + from, stop - from));
+                to = format_numeric(to, open.data + from, stop - from);
+                break;
+            }
+            case L::entry_false:
+                room(small_room);
+                to += std::string_view("false").copy(to, 5);
+                break;
+            case L::entry_true:
+                room(small_room);
+                to += std::string_view("true").copy(to, 4);
+                break;
+            case L::entry_null:
+                room(small_room);
+                to += std::string_view("null").copy(to, 4);
+                break;
+            case L::entry_container: {
+                const std::size_t from = aligned(start);
+                if (stop > open.data_length || from > stop) {
+                    corrupt("A nested container lies outside of its parent.");
+                }
+                out_.advance_to(to);
+                return {open.data + from, stop - from};
+            }
+            default:
+                corrupt("An entry has an unknown type.");
+            }
         }
-        default:
-            corrupt("An entry has an unknown type.");
-        }
+        out_.advance_to(to);
+        return {nullptr, 0};
     }
 
-    void write_string(std::uint32_t start, std::uint32_t end) {
-        if (end > top_.data_length || start > end) {
-            corrupt("A string lies outside of its container.");
-        }
-        wire::write_json_string(out_, {top_.data + start, end - start}, charset_);
-    }
-
-    void write_number(std::uint32_t start, std::uint32_t end) {
-        const std::size_t from = aligned(start);
-        if (end > top_.data_length || from + 4 > end) {
-            corrupt("A number lies outside of its container.");
-        }
-        // Inside jsonb a numeric keeps its full 4-byte varlena header.
-        write_numeric(out_, top_.data + from + 4, end - from - 4);
-    }
+    static constexpr std::size_t small_room = 16; // for punctuation and words
+    static constexpr std::size_t near_depth = 16;
 
     wire::ByteBuffer& out_;
-    wire::Charset charset_;
-    Open top_{};
-    std::vector<Open> outer_;
+    const bool utf8_;
+    std::size_t depth_ = 0;
+    Open near_[near_depth]; // nesting that documents have, without an allocation
+    std::vector<Open> far_;
 };
 
 } // namespace

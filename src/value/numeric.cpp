@@ -5,6 +5,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "wire/digits.hpp"
 #include "wire/error.hpp"
 
 namespace value {
@@ -45,6 +46,15 @@ struct Parts {
                       "Read the row with SELECT; if that fails too, the table is damaged.");
 }
 
+unsigned read_header(const char* bytes, std::size_t length) {
+    if (length < 2 || length % 2 != 0) {
+        corrupt(length);
+    }
+    std::uint16_t header = 0;
+    std::memcpy(&header, bytes, 2);
+    return header;
+}
+
 Parts split(unsigned header, const char* bytes, std::size_t length) {
     Parts parts{};
     std::size_t head = 2;
@@ -68,53 +78,65 @@ Parts split(unsigned header, const char* bytes, std::size_t length) {
     return parts;
 }
 
+// A group of a stored numeric is below 10000; bytes that are not are damaged, and must not lead outside of the table.
 char* format_group(char* to, unsigned group) {
-    to[0] = static_cast<char>('0' + group / 1000 % 10);
-    to[1] = static_cast<char>('0' + group / 100 % 10);
-    to[2] = static_cast<char>('0' + group / 10 % 10);
-    to[3] = static_cast<char>('0' + group % 10);
-    return to + 4;
+    to = wire::format_two_digits(to, group / 100 % 100);
+    return wire::format_two_digits(to, group % 100);
 }
 
 char* format_leading_group(char* to, unsigned group) {
-    char digits[4];
-    format_group(digits, group);
-    int skip = 0;
-    while (skip < 3 && digits[skip] == '0') {
-        ++skip;
+    if (group >= 1000) {
+        return format_group(to, group);
     }
-    std::memcpy(to, digits + skip, static_cast<std::size_t>(4 - skip));
-    return to + 4 - skip;
+    if (group >= 100) {
+        *to++ = static_cast<char>('0' + group / 100);
+        return wire::format_two_digits(to, group % 100);
+    }
+    if (group >= 10) {
+        return wire::format_two_digits(to, group);
+    }
+    *to++ = static_cast<char>('0' + group);
+    return to;
+}
+
+char* format_special(char* to, unsigned header, std::size_t length) {
+    std::string_view text;
+    switch (header & special_mask) {
+    case special_nan:
+        text = "\"NaN\"";
+        break;
+    case special_positive_infinity:
+        text = "\"Infinity\"";
+        break;
+    case special_negative_infinity:
+        text = "\"-Infinity\"";
+        break;
+    default:
+        corrupt(length);
+    }
+    return to + text.copy(to, text.size());
 }
 
 } // namespace
 
-void write_numeric(wire::ByteBuffer& out, const char* bytes, std::size_t length) {
-    if (length < 2) {
-        corrupt(length);
-    }
-    std::uint16_t header = 0;
-    std::memcpy(&header, bytes, 2);
+std::size_t numeric_room(const char* bytes, std::size_t length) {
+    const unsigned header = read_header(bytes, length);
+    constexpr std::size_t special_room = 16;
     if ((header & sign_mask) == special_form) {
-        switch (header & special_mask) {
-        case special_nan:
-            out.append(std::string_view("\"NaN\""));
-            return;
-        case special_positive_infinity:
-            out.append(std::string_view("\"Infinity\""));
-            return;
-        case special_negative_infinity:
-            out.append(std::string_view("\"-Infinity\""));
-            return;
-        default:
-            corrupt(length);
-        }
+        return special_room;
     }
     const Parts parts = split(header, bytes, length);
     const int whole_groups = parts.weight >= 0 ? parts.weight + 1 : 1;
     // Sign, whole digits, point, and the fraction rounded up to whole groups.
-    char* to = out.reserve(static_cast<std::size_t>(whole_groups) * 4 +
-                           static_cast<std::size_t>(parts.scale) + 8);
+    return static_cast<std::size_t>(whole_groups) * 4 + static_cast<std::size_t>(parts.scale) + 8;
+}
+
+char* format_numeric(char* to, const char* bytes, std::size_t length) {
+    const unsigned header = read_header(bytes, length);
+    if ((header & sign_mask) == special_form) {
+        return format_special(to, header, length);
+    }
+    const Parts parts = split(header, bytes, length);
     if (parts.negative) {
         *to++ = '-';
     }
@@ -134,7 +156,12 @@ void write_numeric(wire::ByteBuffer& out, const char* bytes, std::size_t length)
         }
         to = end;
     }
-    out.advance_to(to);
+    return to;
+}
+
+void write_numeric(wire::ByteBuffer& out, const char* bytes, std::size_t length) {
+    char* to = out.reserve(numeric_room(bytes, length));
+    out.advance_to(format_numeric(to, bytes, length));
 }
 
 } // namespace value

@@ -12,4 +12,9 @@ namespace value {
 // Throws wire::Error XX001 when the bytes are not a numeric.
 void write_numeric(wire::ByteBuffer& out, const char* bytes, std::size_t length);
 
+// The same in two steps, for writers that manage their own room: numeric_room() says how many bytes format_numeric() may
+// write at most. Both throw like write_numeric().
+std::size_t numeric_room(const char* bytes, std::size_t length);
+char* format_numeric(char* to, const char* bytes, std::size_t length);
+
 } // namespace value

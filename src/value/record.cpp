@@ -1,5 +1,6 @@
 #include "value/record.hpp"
 
+#include <cstring>
 #include <string_view>
 
 #include "value/jsonb.hpp"
@@ -131,6 +132,20 @@ void write_cell(wire::ByteBuffer& out, const Cell& cell, wire::Charset charset) 
     }
 }
 
+namespace {
+
+void write_key(wire::ByteBuffer& out, const Column& column) {
+    char* to = out.reserve(column.key_length + key_slack);
+    if (column.key_length <= key_slack) {
+        std::memcpy(to, column.key, key_slack);
+    } else {
+        std::memcpy(to, column.key, column.key_length);
+    }
+    out.advance_to(to + column.key_length);
+}
+
+} // namespace
+
 void write_record(wire::ByteBuffer& out, const Column* columns, const Cell* cells, int count,
                   wire::Charset charset) {
     const std::size_t start = out.size();
@@ -138,7 +153,7 @@ void write_record(wire::ByteBuffer& out, const Column* columns, const Cell* cell
         if (cells[index].kind == Kind::Absent) {
             continue;
         }
-        out.append(columns[index].key, columns[index].key_length);
+        write_key(out, columns[index]);
         write_cell(out, cells[index], charset);
     }
     if (out.size() == start) {

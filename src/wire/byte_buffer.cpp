@@ -11,29 +11,35 @@ ByteBuffer::~ByteBuffer() {
 }
 
 void ByteBuffer::grow(std::size_t count) {
-    if (size_ > limit_ || count > limit_ - size_) {
+    const std::size_t used = size();
+    if (used > limit_ || count > limit_ - used) {
         throw LimitExceeded{limit_};
     }
-    std::size_t needed = size_ + count;
-    std::size_t target = std::max<std::size_t>({needed, capacity_ * 2, 1024});
-    // Asking for a little more than the limit lets reserve() hand out slack for the last small value.
-    target = std::max(needed, std::min(target, limit_));
-    void* grown = std::realloc(data_, target);
-    if (grown == nullptr) {
-        throw std::bad_alloc();
-    }
-    data_ = static_cast<char*>(grown);
-    capacity_ = target;
+    const std::size_t needed = used + count;
+    const std::size_t doubled = std::max<std::size_t>(capacity() * 2, 1024);
+    resize(std::max(needed, std::min(doubled, limit_)));
 }
 
 void ByteBuffer::release_above(std::size_t keep) {
-    if (capacity_ <= keep || size_ > keep) {
+    if (capacity() > keep && size() <= keep) {
+        resize(keep);
+    }
+}
+
+void ByteBuffer::resize(std::size_t capacity) {
+    const std::size_t used = size();
+    if (capacity == 0) { // realloc() would free and look like a failure
+        std::free(data_);
+        data_ = at_ = end_ = nullptr;
         return;
     }
-    if (void* shrunk = std::realloc(data_, keep)) {
-        data_ = static_cast<char*>(shrunk);
-        capacity_ = keep;
+    void* moved = std::realloc(data_, capacity);
+    if (moved == nullptr) {
+        throw std::bad_alloc();
     }
+    data_ = static_cast<char*>(moved);
+    at_ = data_ + used;
+    end_ = data_ + capacity;
 }
 
 } // namespace wire

@@ -23,37 +23,41 @@ class ByteBuffer {
     ByteBuffer& operator=(const ByteBuffer&) = delete;
 
     const char* data() const { return data_; }
-    std::size_t size() const { return size_; }
-    std::size_t capacity() const { return capacity_; }
-    bool empty() const { return size_ == 0; }
-    std::string_view view() const { return {data_, size_}; }
-    std::string_view view(std::size_t from) const { return {data_ + from, size_ - from}; }
+    std::size_t size() const { return static_cast<std::size_t>(at_ - data_); }
+    std::size_t capacity() const { return static_cast<std::size_t>(end_ - data_); }
+    bool empty() const { return at_ == data_; }
+    std::string_view view() const { return {data_, size()}; }
+    std::string_view view(std::size_t from) const { return {data_ + from, size() - from}; }
 
-    void clear() { size_ = 0; }
+    void clear() { at_ = data_; }
     void set_limit(std::size_t limit) { limit_ = limit; }
     // Forgets everything after the first `size` bytes; `size` must not exceed size().
-    void truncate(std::size_t size) { size_ = size; }
+    void truncate(std::size_t size) { at_ = data_ + size; }
     // Gives memory back when a rare huge row left more than `keep` bytes behind.
     void release_above(std::size_t keep);
 
     // Room for `count` more bytes; what is written there counts only after advance_to().
     char* reserve(std::size_t count) {
-        if (capacity_ - size_ < count) {
+        if (static_cast<std::size_t>(end_ - at_) < count) {
             grow(count);
         }
-        return data_ + size_;
+        return at_;
     }
-    void advance_to(const char* end) { size_ = static_cast<std::size_t>(end - data_); }
+    // Where the room that reserve() gave ends; there may be more than was asked for.
+    char* end_of_room() { return end_; }
+    void advance_to(char* end) { at_ = end; }
 
     void append(const char* bytes, std::size_t count) {
         char* to = reserve(count);
-        std::memcpy(to, bytes, count);
-        size_ += count;
+        if (count != 0) {
+            std::memcpy(to, bytes, count);
+        }
+        at_ = to + count;
     }
     void append(std::string_view bytes) { append(bytes.data(), bytes.size()); }
     void append(char byte) {
         *reserve(1) = byte;
-        size_ += 1;
+        at_ += 1;
     }
     // Changes one byte that is already there.
     void put(std::size_t at, char byte) { data_[at] = byte; }
@@ -63,10 +67,11 @@ class ByteBuffer {
 
   private:
     void grow(std::size_t count);
+    void resize(std::size_t capacity);
 
     char* data_ = nullptr;
-    std::size_t size_ = 0;
-    std::size_t capacity_ = 0;
+    char* at_ = nullptr;
+    char* end_ = nullptr;
     std::size_t limit_;
 };
 

@@ -2,7 +2,11 @@
 
 #include <charconv>
 #include <limits>
+#include <string>
 #include <string_view>
+
+#include "wire/digits.hpp"
+#include "wire/error.hpp"
 
 namespace wire {
 
@@ -11,49 +15,44 @@ namespace {
 constexpr std::int64_t microseconds_per_day = 86'400'000'000;
 constexpr std::int64_t days_from_civil_epoch_to_2000 = 730'425; // from 0000-03-01, proleptic Gregorian
 
-constexpr char two_digits[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
-                              "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
-                              "8081828384858687888990919293949596979899";
-
-char* format_two(char* to, unsigned value) {
-    to[0] = two_digits[value * 2];
-    to[1] = two_digits[value * 2 + 1];
-    return to + 2;
-}
-
 struct CivilDate {
-    std::int64_t year; // astronomical: 0 is 1 BC
-    unsigned month;
-    unsigned day;
+    std::int32_t year; // astronomical: 0 is 1 BC
+    std::uint32_t month;
+    std::uint32_t day;
 };
 
-// Days to civil date by eras of 400 years that start on 1 March, so that the leap day is the last of its year.
+// Cassio Neri and Lorenz Schneider, "Euclidean affine functions and their application to calendar algorithms" (2022),
+// with years that start on 1 March, so that the leap day is the last of its year.
 CivilDate civil_date(std::int64_t days_since_2000) {
-    const std::int64_t days = days_since_2000 + days_from_civil_epoch_to_2000;
-    const std::int64_t era = (days >= 0 ? days : days - 146'096) / 146'097;
-    const auto day_of_era = static_cast<unsigned>(days - era * 146'097);
-    const unsigned year_of_era =
-        (day_of_era - day_of_era / 1'460 + day_of_era / 36'524 - day_of_era / 146'096) / 365;
-    const unsigned day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    const unsigned shifted_month = (5 * day_of_year + 2) / 153;
-    const unsigned day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    const unsigned month = shifted_month < 10 ? shifted_month + 3 : shifted_month - 9;
-    const std::int64_t year = static_cast<std::int64_t>(year_of_era) + era * 400 + (month <= 2 ? 1 : 0);
-    return {year, month, day};
+    // Whole eras of 400 years make every date that PostgreSQL can hold a positive number.
+    constexpr std::uint32_t eras = 20;
+    const auto days = static_cast<std::uint32_t>(days_since_2000 + days_from_civil_epoch_to_2000 + eras * 146'097);
+    const std::uint64_t quarter_days = std::uint64_t{4} * days + 3; // the last dates are beyond 2^30 days
+    const auto century = static_cast<std::uint32_t>(quarter_days / 146'097);
+    const auto day_of_century = static_cast<std::uint32_t>(quarter_days % 146'097 / 4);
+    const std::uint64_t scaled = std::uint64_t{2'939'745} * (4 * day_of_century + 3);
+    const auto year_of_century = static_cast<std::uint32_t>(scaled >> 32);
+    const std::uint32_t day_of_year = static_cast<std::uint32_t>(scaled) / 2'939'745 / 4;
+    const std::uint32_t month_and_day = 2'141 * day_of_year + 197'913;
+    const bool next_year = day_of_year >= 306; // January and February
+    const std::uint32_t month = month_and_day >> 16;
+    return {static_cast<std::int32_t>(100 * century + year_of_century + (next_year ? 1 : 0)) -
+                static_cast<std::int32_t>(eras * 400),
+            next_year ? month - 12 : month, (month_and_day & 0xFFFF) / 2'141 + 1};
 }
 
 char* format_civil_date(char* to, const CivilDate& date) {
     const auto year = static_cast<unsigned>(date.year > 0 ? date.year : 1 - date.year);
     if (year < 10'000) {
-        to = format_two(to, year / 100);
-        to = format_two(to, year % 100);
+        to = format_two_digits(to, year / 100);
+        to = format_two_digits(to, year % 100);
     } else {
         to = std::to_chars(to, to + 10, year).ptr;
     }
     *to++ = '-';
-    to = format_two(to, date.month);
+    to = format_two_digits(to, date.month);
     *to++ = '-';
-    return format_two(to, date.day);
+    return format_two_digits(to, date.day);
 }
 
 char* format_text(char* to, std::string_view text) {
@@ -98,18 +97,23 @@ char* format_timestamp(char* to, std::int64_t microseconds, bool with_zone) {
 }
 
 char* format_time(char* to, std::int64_t microseconds) {
+    if (microseconds < 0 || microseconds > microseconds_per_day) {
+        throw Error("XX001", "stored time value is not valid",
+                    "It says " + std::to_string(microseconds) + " microseconds since midnight.",
+                    "Read the row with SELECT; if that fails too, the table is damaged.");
+    }
     const auto seconds = static_cast<std::uint32_t>(microseconds / 1'000'000);
     auto fraction = static_cast<std::uint32_t>(microseconds % 1'000'000);
-    to = format_two(to, seconds / 3'600);
+    to = format_two_digits(to, seconds / 3'600);
     *to++ = ':';
-    to = format_two(to, seconds / 60 % 60);
+    to = format_two_digits(to, seconds / 60 % 60);
     *to++ = ':';
-    to = format_two(to, seconds % 60);
+    to = format_two_digits(to, seconds % 60);
     if (fraction != 0) {
         *to++ = '.';
-        to = format_two(to, fraction / 10'000);
-        to = format_two(to, fraction / 100 % 100);
-        to = format_two(to, fraction % 100);
+        to = format_two_digits(to, fraction / 10'000);
+        to = format_two_digits(to, fraction / 100 % 100);
+        to = format_two_digits(to, fraction % 100);
         while (to[-1] == '0') {
             --to;
         }

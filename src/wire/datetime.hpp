@@ -17,7 +17,7 @@ char* format_date(char* to, std::int32_t days);
 // Microseconds since 2000-01-01: 2026-11-23T08:00:00.5, with +00:00 when `with_zone`.
 char* format_timestamp(char* to, std::int64_t microseconds, bool with_zone);
 
-// Microseconds since midnight: 08:00:00.5. 24:00:00 is a valid time.
+// Microseconds since midnight: 08:00:00.5. 24:00:00 is a valid time; what is no time throws wire::Error XX001.
 char* format_time(char* to, std::int64_t microseconds);
 
 } // namespace wire

@@ -1,6 +1,8 @@
 #include "wire/frame.hpp"
 
 #include "wire/frame_bytes.hpp"
+#include "wire/json_check.hpp"
+#include "wire/json_text.hpp"
 
 namespace wire {
 
@@ -174,6 +176,14 @@ void write_broadcast(ByteBuffer& out, const Broadcast& broadcast) {
     frame.str16(broadcast.event);
     frame.str32(broadcast.payload);
     frame.finish();
+}
+
+bool is_valid(const Broadcast& broadcast) {
+    const auto is_name = [](std::string_view name) {
+        return !name.empty() && name.size() <= longest_broadcast_name && valid_utf8_prefix(name) == name.size();
+    };
+    return is_name(broadcast.tenant) && is_name(broadcast.topic) && is_name(broadcast.event) &&
+           broadcast.payload.size() <= largest_broadcast_payload && is_json(broadcast.payload);
 }
 
 static ReadError read_broadcast(FrameReader& in, Broadcast& broadcast) {

@@ -92,8 +92,15 @@ struct ReadResult {
 // std::bad_alloc, and never allocates more than a small multiple of the frame's own size.
 ReadResult read_frame(std::string_view bytes, Frame& frame);
 
-// The content of the logical message that realtime_broadcast() writes into the WAL: a broadcast frame with no place.
-// Prefix of that logical message:
+// realtime_broadcast() writes a logical message with this prefix into the WAL; its content is a broadcast frame that has
+// no place yet.
 constexpr std::string_view broadcast_message_prefix = "pg_realtime";
+
+// What realtime_broadcast() accepts, and what a reader of foreign broadcast frames has to insist on: topic and event of
+// 1 to longest_broadcast_name bytes of UTF-8, a payload that is one JSON document of at most largest_broadcast_payload
+// bytes.
+constexpr std::size_t longest_broadcast_name = 1024;
+constexpr std::size_t largest_broadcast_payload = 16 * 1024 * 1024;
+bool is_valid(const Broadcast& broadcast);
 
 } // namespace wire

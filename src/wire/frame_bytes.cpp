@@ -67,6 +67,19 @@ std::uint8_t FrameReader::u8() {
     return ok_ ? static_cast<std::uint8_t>(byte[0]) : std::uint8_t{0};
 }
 
+// The length that means absent is no length, also where a text must be: the writer refuses it there, too.
+std::string_view FrameReader::str16() {
+    const std::optional<std::string_view> text = optional_str16();
+    ok_ = ok_ && text.has_value();
+    return text.value_or(std::string_view());
+}
+
+std::string_view FrameReader::str32() {
+    const std::optional<std::string_view> text = optional_str32();
+    ok_ = ok_ && text.has_value();
+    return text.value_or(std::string_view());
+}
+
 std::optional<std::string_view> FrameReader::optional_str16() {
     const std::uint16_t length = u16();
     if (!ok_ || length == absent16) {

@@ -63,8 +63,8 @@ class FrameReader {
     std::uint16_t u16() { return integer<std::uint16_t>(); }
     std::uint32_t u32() { return integer<std::uint32_t>(); }
     std::uint64_t u64() { return integer<std::uint64_t>(); }
-    std::string_view str16() { return take(u16()); }
-    std::string_view str32() { return take(u32()); }
+    std::string_view str16();
+    std::string_view str32();
     std::optional<std::string_view> optional_str16();
     std::optional<std::string_view> optional_str32();
 

@@ -1,5 +1,8 @@
 #include "wire/json_change.hpp"
 
+#include <cstring>
+#include <optional>
+
 #include "wire/datetime.hpp"
 
 namespace wire {
@@ -123,32 +126,65 @@ void JsonTransaction::describe(std::uint32_t xid, std::uint64_t lsn, std::int64_
     after_length = static_cast<std::uint8_t>(to - after_position);
 }
 
+namespace {
+
+template <std::size_t size> char* copy_literal(char* to, const char (&text)[size]) {
+    std::memcpy(to, text, size - 1);
+    return to + size - 1;
+}
+
+char* copy_view(char* to, std::string_view text) {
+    std::memcpy(to, text.data(), text.size());
+    return to + text.size();
+}
+
+char* copy_row(char* to, const std::optional<std::string_view>& row) {
+    return row ? copy_view(to, *row) : copy_literal(to, "null");
+}
+
+char* copy_place(char* to, const JsonTransaction& transaction, const RowChange& change) {
+    std::memcpy(to, transaction.before_position, sizeof transaction.before_position);
+    to = format_uint64(to + transaction.before_length, change.position);
+    std::memcpy(to, transaction.after_position, sizeof transaction.after_position);
+    to += transaction.after_length;
+    if (change.subtransaction != 0) {
+        to = format_uint64(copy_literal(to, R"(,"subxid":)"), change.subtransaction);
+    }
+    return to;
+}
+
+} // namespace
+
 void write_json_change(ByteBuffer& out, const JsonRelation& relation, const JsonTransaction& transaction,
                        const RowChange& change) {
-    write_text(out, action_head(change.action));
-    write_text(out, relation.names);
+    // One reservation for the whole object: all its large parts are finished bytes.
+    constexpr std::size_t constant_parts = 512 + sizeof(JsonTransaction);
+    const std::size_t row_bytes = change.record.value_or("").size() + change.old_record.value_or("").size() +
+                                  change.unchanged_toast.size();
+    char* to = out.reserve(constant_parts + relation.names.size() + relation.columns.size() + row_bytes);
+    to = copy_view(copy_view(to, action_head(change.action)), relation.names);
     if (change.tenant) {
+        out.advance_to(to);
         write_json_string(out, *change.tenant, relation.charset);
+        to = out.reserve(constant_parts + relation.columns.size() + row_bytes);
     } else {
-        out.append("null", 4);
+        to = copy_literal(to, "null");
     }
-    write_place(out, transaction, change.position, change.subtransaction);
-    write_text(out, relation.columns);
-    write_text(out, R"(,"record":)");
-    write_text(out, change.record.value_or("null"));
-    write_text(out, R"(,"old_record":)");
-    write_text(out, change.old_record.value_or("null"));
+    to = copy_place(to, transaction, change);
+    to = copy_view(to, relation.columns);
+    to = copy_row(copy_literal(to, R"(,"record":)"), change.record);
+    to = copy_row(copy_literal(to, R"(,"old_record":)"), change.old_record);
     if (!change.unchanged_toast.empty()) {
-        write_text(out, R"(,"unchanged_toast":)");
-        write_text(out, change.unchanged_toast);
+        to = copy_view(copy_literal(to, R"(,"unchanged_toast":)"), change.unchanged_toast);
     }
     if (change.identity_nothing) {
-        write_text(out, R"(,"replica_identity":"nothing")");
+        to = copy_literal(to, R"(,"replica_identity":"nothing")");
     }
     if (change.omitted) {
-        write_text(out, R"(,"omitted":"the rows exceed max_change_bytes")");
+        to = copy_literal(to, R"(,"omitted":"the rows exceed max_change_bytes")");
     }
-    out.append('}');
+    *to++ = '}';
+    out.advance_to(to);
 }
 
 void write_json_truncate(ByteBuffer& out, const JsonRelation& relation, const JsonTransaction& transaction,

@@ -2,10 +2,6 @@
 
 #include <charconv>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
 namespace wire {
 
 namespace {
@@ -165,7 +161,7 @@ void write_json_string_content(ByteBuffer& out, std::string_view text, Charset c
     }
 }
 
-void write_json_string(ByteBuffer& out, std::string_view text, Charset charset) {
+void write_json_string_slowly(ByteBuffer& out, std::string_view text, Charset charset) {
     out.append('"');
     write_json_string_content(out, text, charset);
     out.append('"');
