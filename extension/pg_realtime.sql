@@ -66,12 +66,12 @@ COMMENT ON FUNCTION realtime_identity_has_column(regclass, name) IS
 
 CREATE FUNCTION realtime_fit_replica_identity(relation regclass, column_name name) RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   identity_index name;
 BEGIN
-  IF realtime_identity_has_column(relation, column_name) THEN
+  IF @extschema@.realtime_identity_has_column(relation, column_name) THEN
     RETURN;
   END IF;
   -- An index that may serve: unique, immediate, not partial, no expressions, only NOT NULL columns. The smaller the better.
@@ -95,12 +95,14 @@ BEGIN
   IF identity_index IS NOT NULL THEN
     EXECUTE format('ALTER TABLE %s REPLICA IDENTITY USING INDEX %I', relation, identity_index);
     RAISE NOTICE 'replica identity of table % is now index "%"', relation, identity_index
-      USING DETAIL = 'UPDATE and DELETE log its columns of the old row, among them the tenant.';
+      USING DETAIL = 'UPDATE and DELETE log its columns of the old row.';
   ELSE
     EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', relation);
     RAISE NOTICE 'replica identity of table % is now FULL', relation
-      USING DETAIL = 'UPDATE and DELETE log the whole old row, because no unique index of NOT NULL columns contains the tenant column.',
-            HINT = 'A unique index on the key and the tenant column makes the log smaller; run realtime_add_table() again after creating it and setting REPLICA IDENTITY DEFAULT.';
+      USING DETAIL = CASE WHEN column_name IS NULL THEN 'UPDATE and DELETE log the whole old row, because the table has no unique index of NOT NULL columns.'
+                          ELSE 'UPDATE and DELETE log the whole old row, because no unique index of NOT NULL columns contains the tenant column.' END,
+            HINT = CASE WHEN column_name IS NULL THEN 'A primary key makes the log smaller; run realtime_add_table() again after creating it and setting REPLICA IDENTITY DEFAULT.'
+                        ELSE 'A unique index on the key and the tenant column makes the log smaller; run realtime_add_table() again after creating it and setting REPLICA IDENTITY DEFAULT.' END;
   END IF;
 END
 $$;
@@ -110,7 +112,7 @@ COMMENT ON FUNCTION realtime_fit_replica_identity(regclass, name) IS
 CREATE FUNCTION realtime_add_table("table" regclass, tenant_column name DEFAULT 'tenant_id', access text DEFAULT 'tenant')
 RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   relation pg_class;
@@ -119,12 +121,12 @@ DECLARE
   member regclass;
   identity_column name;
 BEGIN
-  PERFORM realtime_library_version(); -- makes the label provider known to this session
+  PERFORM @extschema@.realtime_library_version(); -- makes the label provider known to this session
   IF "table" IS NULL THEN
     RAISE EXCEPTION 'table must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
   IF access IS NULL OR access NOT IN ('tenant', 'public') THEN
-    RAISE EXCEPTION 'invalid access: "%"', access
+    RAISE EXCEPTION 'invalid access: %', COALESCE('"' || access || '"', 'null')
       USING ERRCODE = 'invalid_parameter_value', HINT = 'Valid is: tenant, public.';
   END IF;
   SELECT * INTO relation FROM pg_class c WHERE c.oid = "table";
@@ -183,9 +185,9 @@ BEGIN
     EXECUTE format('SECURITY LABEL FOR pg_realtime ON COLUMN %s.%I IS ''tenant''', "table", tenant_column);
   END IF;
 
-  PERFORM realtime_fit_replica_identity("table", identity_column);
+  PERFORM @extschema@.realtime_fit_replica_identity("table", identity_column);
   FOR member IN SELECT t.relid FROM pg_partition_tree("table") t WHERE t.relid <> "table" LOOP
-    PERFORM realtime_fit_replica_identity(member, identity_column);
+    PERFORM @extschema@.realtime_fit_replica_identity(member, identity_column);
   END LOOP;
 END
 $$;
@@ -194,12 +196,15 @@ COMMENT ON FUNCTION realtime_add_table(regclass, name, text) IS
 
 CREATE FUNCTION realtime_remove_table("table" regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   labelled name;
 BEGIN
-  PERFORM realtime_library_version(); -- makes the label provider known to this session
+  PERFORM @extschema@.realtime_library_version(); -- makes the label provider known to this session
+  IF "table" IS NULL THEN
+    RAISE EXCEPTION 'table must not be null' USING ERRCODE = 'null_value_not_allowed';
+  END IF;
   IF NOT EXISTS (SELECT 1 FROM pg_seclabel l
                   WHERE l.provider = 'pg_realtime' AND l.classoid = 'pg_class'::regclass
                     AND l.objoid = "table" AND l.objsubid = 0) THEN
@@ -238,7 +243,7 @@ COMMENT ON FUNCTION realtime_broadcast(uuid, text, text, jsonb, boolean) IS
 CREATE FUNCTION realtime_check_setup()
 RETURNS TABLE ("check" text, ok boolean, detail text, hint text)
 LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, @extschema@, pg_temp
+SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   version_number integer := current_setting('server_version_num')::integer;
@@ -308,7 +313,8 @@ BEGIN
     FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
    WHERE p.pubname = 'pg_realtime' GROUP BY 1;
   ok := FOUND;
-  detail := CASE WHEN NOT ok THEN 'publication pg_realtime does not exist: without option publication_names every user table is streamed'
+  detail := CASE WHEN NOT ok AND EXISTS (SELECT 1 FROM @extschema@.realtime_tables) THEN 'publication pg_realtime does not exist although tables are registered: nothing is streamed'
+                 WHEN NOT ok THEN 'publication pg_realtime does not exist: without option publication_names every user table is streamed'
                  WHEN value = 'true' THEN 'publication pg_realtime publishes all tables'
                  ELSE format('publication pg_realtime has %s tables', count_used) END;
   hint := CASE WHEN NOT ok THEN 'SELECT realtime_add_table(...) for each table to be streamed.' END;
@@ -322,8 +328,8 @@ BEGIN
                            OR EXISTS (SELECT 1 FROM pg_publication_rel r WHERE r.prpubid = p.oid AND r.prrelid = t."table")
                            OR EXISTS (SELECT 1 FROM pg_publication_namespace n JOIN pg_class c ON c.oid = t."table"
                                        WHERE n.pnpubid = p.oid AND n.pnnspid = c.relnamespace))) AS published,
-           realtime_identity_has_column(tree.relid, t.tenant_column) AS identified
-      FROM realtime_tables t
+           @extschema@.realtime_identity_has_column(tree.relid, t.tenant_column) AS identified
+      FROM @extschema@.realtime_tables t
      CROSS JOIN LATERAL (SELECT COALESCE(x.relid, t."table") AS relid, COALESCE(x.isleaf, true) AS isleaf
                            FROM (SELECT 1) one LEFT JOIN pg_partition_tree(t."table") x ON true) tree
      WHERE tree.isleaf
@@ -337,7 +343,10 @@ BEGIN
       WHEN NOT item.identified THEN 'its replica identity does not tell the tenant of a DELETE: such changes reach nobody'
       WHEN item.access = 'public' THEN 'rows go to every subscriber'
       ELSE format('rows go to the tenant in column %I', item.tenant_column) END;
-    hint := CASE WHEN NOT ok THEN format('SELECT realtime_add_table(%L, ''name_of_the_tenant_column'');', item."table") END;
+    hint := CASE WHEN ok THEN NULL
+                 WHEN item.access = 'public' THEN format('SELECT realtime_add_table(%L, access => ''public'');', item."table")
+                 WHEN item.tenant_column IS NULL THEN format('SELECT realtime_add_table(%L, ''name_of_the_tenant_column'');', item."table")
+                 ELSE format('SELECT realtime_add_table(%L, %L);', item."table", item.tenant_column) END;
     RETURN NEXT;
   END LOOP;
 
@@ -345,7 +354,7 @@ BEGIN
     SELECT r.prrelid::regclass AS relation
       FROM pg_publication p JOIN pg_publication_rel r ON r.prpubid = p.oid
      WHERE p.pubname = 'pg_realtime'
-       AND NOT EXISTS (SELECT 1 FROM realtime_tables t WHERE t."table" = r.prrelid)
+       AND NOT EXISTS (SELECT 1 FROM @extschema@.realtime_tables t WHERE t."table" = r.prrelid)
      ORDER BY 1
   LOOP
     "check" := format('table %s', item.relation);

@@ -90,6 +90,8 @@ PGDLLEXPORT Datum pg_realtime_broadcast(PG_FUNCTION_ARGS) {
     broadcast.topic = name_argument(fcinfo, 1, "topic");
     broadcast.event = name_argument(fcinfo, 2, "event");
     broadcast.transactional = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
+    // The reorder buffer does not tell which subtransaction a message of a streamed transaction belongs to.
+    broadcast.subtransaction = broadcast.transactional ? GetCurrentTransactionId() : InvalidTransactionId;
     const Payload payload = payload_argument(fcinfo, 3);
     const char* tenant = reinterpret_cast<const char*>(PG_GETARG_UUID_P(0)->data);
     if (!XLogLogicalInfoActive()) {

@@ -113,7 +113,7 @@ bool apply_row_filter(RelationPlan& plan, Incoming& incoming) {
     return new_in || old_in;
 }
 
-void gather_new(const RelationPlan& plan) {
+void gather_new(const RelationPlan& plan, Size most) {
     for (int index = 0; index < plan.column_count; ++index) {
         ColumnSource& source = plan.sources[index];
         value::Cell& cell = plan.new_cells[index];
@@ -126,12 +126,12 @@ void gather_new(const RelationPlan& plan) {
                    VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(plan.new_values[at]))) {
             cell.kind = value::Kind::Absent; // unchanged TOAST
         } else {
-            gather_cell(cell, plan.new_values[at], source.type);
+            gather_cell(cell, plan.new_values[at], source.type, most);
         }
     }
 }
 
-void gather_old(const RelationPlan& plan) {
+void gather_old(const RelationPlan& plan, Size most) {
     for (int index = 0; index < plan.column_count; ++index) {
         ColumnSource& source = plan.sources[index];
         value::Cell& cell = plan.old_cells[index];
@@ -141,7 +141,7 @@ void gather_old(const RelationPlan& plan) {
         } else if (plan.old_nulls[at]) {
             cell.kind = value::Kind::Null;
         } else if (!gather_directly(cell, plan.old_values[at], source.type)) {
-            gather_cell(cell, plan.old_values[at], source.type);
+            gather_cell(cell, plan.old_values[at], source.type, most);
         }
     }
 }
@@ -163,16 +163,16 @@ struct Rows {
     bool has_old = false;
 };
 
-Rows gather(const RelationPlan& plan, const Incoming& incoming) {
+Rows gather(const RelationPlan& plan, const Incoming& incoming, Size most) {
     Rows rows;
     const int nest_level = plan.needs_settings ? enter_settings() : 0;
     if (incoming.new_tuple != nullptr && incoming.action != wire::Action::Delete) {
-        gather_new(plan);
+        gather_new(plan, most);
         rows.has_new = true;
     }
     if (incoming.action != wire::Action::Insert) {
         if (incoming.old_tuple != nullptr) {
-            gather_old(plan);
+            gather_old(plan, most);
             rows.has_old = true;
         } else if (rows.has_new) {
             rows.has_old = copy_identity(plan);
@@ -214,10 +214,10 @@ void encode_rows(Decoder& decoder, const RelationPlan& plan, const Rows& rows, E
     }
 }
 
-// A row that is too large is sent as its identity alone, so that a consumer knows which row to fetch.
-void encode_identity_only(Decoder& decoder, const RelationPlan& plan, const Rows& rows, Encoded& encoded) {
+// A row that is too large is sent as its key alone, so that a consumer knows which row to fetch.
+void encode_key_only(Decoder& decoder, const RelationPlan& plan, const Rows& rows, Encoded& encoded) {
     for (int index = 0; index < plan.column_count; ++index) {
-        if (!plan.sources[index].identity || plan.replica_identity == REPLICA_IDENTITY_FULL) {
+        if (!plan.sources[index].key) {
             plan.new_cells[index].kind = value::Kind::Absent;
             plan.old_cells[index].kind = value::Kind::Absent;
         }
@@ -241,7 +241,7 @@ void encode(Decoder& decoder, const RelationPlan& plan, const Rows& rows, Encode
         encoded.omitted = true;
     }
     try {
-        encode_identity_only(decoder, plan, rows, encoded);
+        encode_key_only(decoder, plan, rows, encoded);
     } catch (const wire::LimitExceeded&) {
         decoder.row.clear();
         encoded.new_end = 0;
@@ -277,7 +277,7 @@ Tenant in_utf8(const Tenant& tenant) {
 }
 
 void log_omission(const Decoder& decoder, const RelationPlan& plan, std::uint64_t position) {
-    ereport(LOG, (errmsg("row of table \"%s.%s\" was sent without its values", plan.schema, plan.table),
+    ereport(LOG, (errmsg("row of table %s was sent without its values", plan.display),
                   errdetail("The change at WAL address %X/%X is larger than max_change_bytes (%zu bytes); %llu "
                             "such rows so far in this session.",
                             LSN_FORMAT_ARGS(position), decoder.options.max_change_bytes,
@@ -289,7 +289,7 @@ void log_omission(const Decoder& decoder, const RelationPlan& plan, std::uint64_
 void send(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn, RelationEntry& entry,
           const Incoming& incoming, ReorderBufferTXN* change_txn, std::uint64_t position) {
     const RelationPlan& plan = *entry.plan;
-    const Rows rows = gather(plan, incoming);
+    const Rows rows = gather(plan, incoming, decoder.options.max_change_bytes);
     const Tenant tenant =
         in_utf8(incoming.action == wire::Action::Delete ? incoming.old_tenant : incoming.new_tenant);
     Encoded encoded;

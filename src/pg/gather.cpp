@@ -2,6 +2,7 @@
 
 #include "pg/encoding.hpp"
 #include "pg/guard.hpp"
+#include "pg/owned.hpp"
 #include "value/jsonb.hpp"
 #include "wire/json_text.hpp"
 
@@ -59,6 +60,38 @@ void gather_float(value::Cell& cell, double number, bool single) {
     set_bytes(cell, value::Kind::Number, digits, static_cast<Size>(length));
 }
 
+// Texts of other encodings grow fourfold at most when they are converted, and so do the known output functions; below
+// this size the result fits PostgreSQL's 1 GB.
+constexpr Size largest_converted = 240 * 1024 * 1024;
+
+// An element costs a cell, a datum and a null flag before a byte of it is written.
+constexpr int most_elements = 8 * 1024 * 1024;
+
+// Types that are copied as they are may be as large as the row; what is built anew must fit an allocation.
+bool is_copied(const TypeSource& source) {
+    switch (source.gather) {
+    case Gather::Numeric:
+    case Gather::Bytea:
+    case Gather::Bits:
+    case Gather::Array:
+        return true;
+    case Gather::Text:
+    case Gather::Json:
+    case Gather::Jsonb:
+        return server_is_utf8();
+    default:
+        return false;
+    }
+}
+
+bool is_too_large(Datum datum, const TypeSource& source, Size most) {
+    if (source.length != -1) {
+        return false;
+    }
+    const Size size = toast_raw_datum_size(datum);
+    return size > most || (size > largest_converted && !is_copied(source));
+}
+
 void gather_bits(value::Cell& cell, Datum datum) {
     auto* bits = DatumGetVarBitP(datum);
     cell.kind = value::Kind::Bits;
@@ -71,13 +104,32 @@ void gather_jsonb(value::Cell& cell, Datum datum) {
         set_varlena(cell, value::Kind::Jsonb, datum);
         return;
     }
+    // Written in the server's encoding first. JsonbToCString() would raise an error where a number has very many digits.
     Jsonb* document = DatumGetJsonbP(datum);
-    const char* text = JsonbToCString(nullptr, &document->root, VARSIZE(document));
-    set_text(cell, value::Kind::Json, text, strlen(text));
+    auto* text = make_owned<wire::ByteBuffer>(CurrentMemoryContext, largest_converted);
+    bool fits = true;
+    guarded([&] {
+        try {
+            value::write_jsonb(*text, VARDATA(document), VARSIZE(document) - VARHDRSZ, wire::Charset::Utf8);
+        } catch (const wire::LimitExceeded&) {
+            fits = false;
+        }
+    });
+    if (fits) {
+        set_text(cell, value::Kind::Json, text->data(), text->size());
+    } else {
+        cell.kind = value::Kind::TooLarge;
+    }
 }
 
-void gather_array(value::Cell& cell, Datum datum, TypeSource& source) {
+void gather_array(value::Cell& cell, Datum datum, TypeSource& source, Size most) {
     ArrayType* stored = DatumGetArrayTypeP(datum);
+    // Every element needs two bytes of JSON at least.
+    const auto items = static_cast<Size>(ArrayGetNItems(ARR_NDIM(stored), ARR_DIMS(stored)));
+    if (items > most_elements || items * 2 > most) {
+        cell.kind = value::Kind::TooLarge;
+        return;
+    }
     auto* array = static_cast<value::Array*>(palloc(sizeof(value::Array)));
     TypeSource& element = *source.element;
     Datum* datums = nullptr;
@@ -96,7 +148,7 @@ void gather_array(value::Cell& cell, Datum datum, TypeSource& source) {
         if (nulls[index]) {
             elements[index].kind = value::Kind::Null;
         } else {
-            gather_cell(elements[index], datums[index], element);
+            gather_cell(elements[index], datums[index], element, most);
         }
     }
     array->elements = elements;
@@ -104,7 +156,7 @@ void gather_array(value::Cell& cell, Datum datum, TypeSource& source) {
     cell.array = array;
 }
 
-void gather_composite(value::Cell& cell, Datum datum) {
+void gather_composite(value::Cell& cell, Datum datum, Size most) {
     HeapTupleHeader header = DatumGetHeapTupleHeader(datum);
     TupleDesc descriptor = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(header),
                                                        HeapTupleHeaderGetTypMod(header));
@@ -129,7 +181,7 @@ void gather_composite(value::Cell& cell, Datum datum) {
         }
         auto* source = static_cast<TypeSource*>(palloc0(sizeof(TypeSource)));
         describe_type(attribute->atttypid, CurrentMemoryContext, *source);
-        gather_cell(cells[index], datums[index], *source);
+        gather_cell(cells[index], datums[index], *source, most);
     }
     auto* composite = static_cast<value::Composite*>(palloc(sizeof(value::Composite)));
     composite->column_count = count;
@@ -141,7 +193,11 @@ void gather_composite(value::Cell& cell, Datum datum) {
 
 } // namespace
 
-void gather_cell(value::Cell& cell, Datum datum, TypeSource& source) {
+void gather_cell(value::Cell& cell, Datum datum, TypeSource& source, Size most) {
+    if (is_too_large(datum, source, most)) {
+        cell.kind = value::Kind::TooLarge;
+        return;
+    }
     switch (source.gather) {
     case Gather::Boolean:
         set_integer(cell, value::Kind::Boolean, DatumGetBool(datum) ? 1 : 0);
@@ -203,11 +259,11 @@ void gather_cell(value::Cell& cell, Datum datum, TypeSource& source) {
         return;
     case Gather::Array:
         check_stack_depth();
-        gather_array(cell, datum, source);
+        gather_array(cell, datum, source, most);
         return;
     case Gather::Composite:
         check_stack_depth();
-        gather_composite(cell, datum);
+        gather_composite(cell, datum, most);
         return;
     case Gather::JsonCast: {
         const Datum json = FunctionCall1(&source.function, datum);

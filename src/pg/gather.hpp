@@ -8,8 +8,10 @@
 namespace pg {
 
 // Fills `cell` with the value of `datum`, detoasted and in UTF-8, allocating in the current memory context. Calls output
-// functions where there is no direct way, so it may raise whatever they raise.
-void gather_cell(value::Cell& cell, Datum datum, TypeSource& source);
+// functions where there is no direct way, so it may raise whatever they raise. A value that is larger than `most` bytes
+// before it is detoasted, converted or taken apart becomes Kind::TooLarge without any of that: a row that cannot be sent
+// must cost no memory and raise no error.
+void gather_cell(value::Cell& cell, Datum datum, TypeSource& source, Size most);
 
 // gather_cell() for the values that need no function call: small types, and varlena values that are stored plain.
 // Returns false for all others.

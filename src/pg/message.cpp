@@ -11,7 +11,6 @@ namespace {
 struct Place {
     std::uint64_t lsn = 0;
     std::uint64_t position = 0;
-    std::uint32_t subtransaction = 0;
 };
 
 void send_broadcast(LogicalDecodingContext* context, Decoder& decoder, const wire::Broadcast& broadcast) {
@@ -90,6 +89,15 @@ bool wanted_broadcast(Decoder& decoder, std::string_view content, std::uint64_t 
     return false;
 }
 
+// realtime_broadcast() wrote down its own subtransaction; it matters to a consumer only while streaming, where that part
+// may still be rolled back.
+std::uint32_t streamed_subtransaction(const Decoder& decoder, ReorderBufferTXN* txn, std::uint32_t written) {
+    if (decoder.phase != Phase::Streamed || txn == nullptr) {
+        return 0;
+    }
+    return written == top_transaction(txn)->xid ? 0 : written;
+}
+
 void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn, std::uint64_t lsn,
             bool transactional, std::string_view prefix, std::string_view content) {
     Place place;
@@ -106,19 +114,17 @@ void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN*
     if (transactional) {
         open_transaction(context, decoder, txn);
         place.lsn = decoder.phase == Phase::Plain ? top_transaction(txn)->final_lsn : 0;
-        place.subtransaction = subtransaction_of(decoder, txn, txn);
     }
     if (own) {
         broadcast.lsn = place.lsn;
         broadcast.position = place.position;
-        broadcast.subtransaction = place.subtransaction;
+        broadcast.subtransaction = streamed_subtransaction(decoder, txn, broadcast.subtransaction);
         broadcast.transactional = transactional;
         send_broadcast(context, decoder, broadcast);
     } else {
         wire::Message message;
         message.lsn = place.lsn;
         message.position = place.position;
-        message.subtransaction = place.subtransaction;
         message.transactional = transactional;
         message.prefix = to_utf8(prefix.data(), prefix.size());
         message.content = content;

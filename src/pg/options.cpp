@@ -187,9 +187,13 @@ bool parse_max_change_bytes(Options& options, char* value) {
     char* end = nullptr;
     errno = 0;
     const long long bytes = strtoll(value, &end, 10);
-    if (*value != '\0' && *end == '\0' && errno == 0) {
+    if (*value == '\0') {
+        return false;
+    }
+    if (*end == '\0' && errno == 0) {
         options.max_change_bytes = bytes > 0 ? static_cast<Size>(bytes) : 0;
-    } else if (parse_int(value, &kilobytes, GUC_UNIT_KB, &hint) && kilobytes > 0) {
+    } else if (isalpha(static_cast<unsigned char>(value[strlen(value) - 1])) != 0 &&
+               parse_int(value, &kilobytes, GUC_UNIT_KB, &hint) && kilobytes > 0) {
         options.max_change_bytes = static_cast<Size>(kilobytes) * 1024;
     } else {
         return false;

@@ -1,13 +1,24 @@
 #include "pg/publication.hpp"
 
+#include "pg/registration.hpp"
+
 namespace pg {
 
 PublicationSet load_publications(const Options& options) {
     PublicationSet set;
     if (!options.publication_names_given) {
         Publication* publication = GetPublicationByName(default_publication, true);
-        set.every_table = publication == nullptr;
-        set.publications = publication != nullptr ? list_make1(publication) : NIL;
+        if (publication != nullptr) {
+            set.publications = list_make1(publication);
+        } else if (any_registration()) {
+            ereport(WARNING, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                              errmsg("publication \"%s\" does not exist although tables are registered",
+                                     default_publication),
+                              errdetail("Nothing is streamed until it exists again."),
+                              errhint("Run realtime_add_table() for each table in view realtime_tables.")));
+        } else {
+            set.every_table = true;
+        }
         return set;
     }
     ListCell* cell = nullptr;
@@ -150,8 +161,9 @@ void combine(Publishing& publishing, List* publications, Relation relation) {
     if (lists_differ) {
         ereport(WARNING,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("publications have different column lists for table \"%s.%s\"",
-                        get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation)),
+                 errmsg("publications have different column lists for table %s",
+                        quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
+                                                   RelationGetRelationName(relation))),
                  errdetail("Only the columns that every one of them publishes are sent."),
                  errhint("Name one of the publications in option \"publication_names\", or make their "
                          "column lists equal.")));

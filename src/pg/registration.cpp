@@ -35,6 +35,24 @@ Registration read_registration(Oid relation) {
     return registration;
 }
 
+bool any_registration() {
+    bool found = false;
+    Relation labels = table_open(SecLabelRelationId, AccessShareLock);
+    SysScanDesc scan = systable_beginscan(labels, InvalidOid, false, nullptr, 0, nullptr);
+    while (HeapTuple tuple = systable_getnext(scan)) {
+        bool is_null = false;
+        const Datum provider =
+            read_attribute(tuple, RelationGetDescr(labels), Anum_pg_seclabel_provider, &is_null);
+        if (!is_null && strcmp(TextDatumGetCString(provider), label_provider) == 0) {
+            found = true;
+            break;
+        }
+    }
+    systable_endscan(scan);
+    table_close(labels, AccessShareLock);
+    return found;
+}
+
 namespace {
 
 void check_label(const ObjectAddress* object, const char* label) {

@@ -19,6 +19,9 @@ struct Registration {
 // Reads the labels of one relation under the current catalog snapshot, historic ones included.
 Registration read_registration(Oid relation);
 
+// Whether any relation of this database is registered.
+bool any_registration();
+
 // Called once when the library is loaded: makes SECURITY LABEL FOR pg_realtime work and checks what it is given.
 void register_labels();
 

@@ -58,11 +58,16 @@ Registration find_registration(Relation relation, Oid* registered) {
     return registration;
 }
 
+const char* qualified_name(Oid relation) {
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+}
+
 // The tenant column: the registered one, else one that is called tenant_id and has a usable type.
 void plan_tenant(RelationPlan& plan, Relation relation) {
     Oid registered = InvalidOid;
     const Registration registration = find_registration(relation, &registered);
     plan.access = registration.access;
+    plan.registered = qualified_name(registered);
     if (plan.access == wire::Access::Public) {
         return;
     }
@@ -120,6 +125,38 @@ const char* type_name(Oid type) {
     const char* name = copy_utf8(NameStr(reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple))->typname));
     ReleaseSysCache(tuple);
     return name;
+}
+
+bool in_primary_key(HeapTuple index, AttrNumber stored) {
+    if (index == nullptr) {
+        return false;
+    }
+    const auto* form = reinterpret_cast<Form_pg_index>(GETSTRUCT(index));
+    for (int position = 0; position < form->indnkeyatts; ++position) {
+        if (form->indkey.values[position] == stored) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Which columns tell a row apart when its values cannot be sent.
+void plan_key(RelationPlan& plan, Relation relation) {
+    const bool full = plan.replica_identity == REPLICA_IDENTITY_FULL;
+    HeapTuple index = nullptr;
+    if (full) {
+        list_free(RelationGetIndexList(relation));
+        if (OidIsValid(relation->rd_pkindex)) {
+            index = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(relation->rd_pkindex));
+        }
+    }
+    for (int column = 0; column < plan.column_count; ++column) {
+        ColumnSource& source = plan.sources[column];
+        source.key = full ? in_primary_key(index, source.stored) : source.identity;
+    }
+    if (index != nullptr) {
+        ReleaseSysCache(index);
+    }
 }
 
 void plan_columns(RelationPlan& plan, Relation relation, Relation published, const Publishing& publishing,
@@ -198,6 +235,8 @@ RelationPlan* plan_relation(Relation relation, const Options& options, const Pub
             plan_columns(*plan, relation, published, publishing,
                          options.format == Format::Json && !server_is_utf8());
             plan->filter = make_row_filter(publishing, RelationGetDescr(published));
+            plan_key(*plan, relation);
+            plan->display = qualified_name(plan->relation);
             plan->schema = copy_utf8(plan->schema);
             plan->table = copy_utf8(plan->table);
         }

@@ -19,6 +19,7 @@ namespace pg {
 struct ColumnSource {
     AttrNumber stored = 0; // attribute number in the row that was changed (a partition's may differ)
     bool identity = false; // part of the replica identity
+    bool key = false;      // tells the row: the identity, or the primary key where the identity is the whole row
     TypeSource type{};
 };
 
@@ -27,8 +28,10 @@ struct RelationPlan {
     MemoryContext context = nullptr;
     Oid relation = InvalidOid;
     Oid published_relation = InvalidOid;
-    const char* schema = nullptr; // names of the published relation, in the server's encoding
+    const char* schema = nullptr; // names of the published relation, in UTF-8
     const char* table = nullptr;
+    const char* display = nullptr;    // the changed relation for messages, quoted, in the server's encoding
+    const char* registered = nullptr; // likewise the relation that is or should be registered
     bool streamed = false; // at least one action leaves
     PublicationActions actions = {false, false, false, false};
     wire::Access access = wire::Access::Unregistered;
@@ -37,7 +40,7 @@ struct RelationPlan {
     TenantType tenant_type = TenantType::None;
     bool tenant_in_identity = false;
     int tenant_index = -1; // in `columns`
-    const char* tenant_name = nullptr;
+    const char* tenant_name = nullptr; // in the server's encoding
     bool needs_settings = false;
 
     int stored_count = 0;

@@ -22,6 +22,11 @@ void on_relation_change(Datum, Oid relation) {
         return;
     }
     watching->invalidations += 1;
+    if (!watching->options.publication_names_given && watching->publications.publications == NIL) {
+        watching->publications_valid = false; // the first registration may just have been made
+        forget_all(*watching);
+        return;
+    }
     if (!OidIsValid(relation) || watching->ancestors.find(relation) != watching->ancestors.end()) {
         forget_all(*watching);
         return;
@@ -118,18 +123,18 @@ void warn_once(const Decoder& decoder, RelationEntry& entry) {
         ereport(WARNING, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                           errmsg("tenant \"%.*s\" in option \"tenants\" is not a uuid",
                                  static_cast<int>(wrong.size()), wrong.data()),
-                          errdetail("Tenant column \"%s\" of table \"%s.%s\" is of type uuid.",
-                                    plan.tenant_name, plan.schema, plan.table)));
+                          errdetail("Tenant column \"%s\" of table %s is of type uuid.", plan.tenant_name,
+                                    plan.display)));
     }
     if (no_identity) {
         ereport(WARNING,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("replica identity of table \"%s.%s\" does not contain tenant column \"%s\"",
-                        plan.schema, plan.table, plan.tenant_name),
+                 errmsg("replica identity of table %s does not contain tenant column \"%s\"", plan.display,
+                        plan.tenant_name),
                  errdetail("The tenant of its DELETEs, and of UPDATEs that change the tenant, is not known: "
                            "such DELETEs reach no tenant."),
                  errhint("Run SELECT realtime_add_table(%s), or set REPLICA IDENTITY FULL.",
-                         quote_literal_cstr(quote_qualified_identifier(plan.schema, plan.table)))));
+                         quote_literal_cstr(plan.registered))));
     }
 }
 

@@ -75,6 +75,14 @@ void forget_progress(Decoder& decoder, ReorderBufferTXN* txn) {
     }
 }
 
+// The transaction is kept until it is committed or rolled back for good.
+void remember_sent(LogicalDecodingContext* context, ReorderBufferTXN* txn) {
+    if (progress_of(txn) == nullptr) {
+        txn->output_plugin_private = MemoryContextAllocZero(context->context, sizeof(Progress));
+    }
+    progress_of(txn)->sent = true;
+}
+
 void enter(Decoder& decoder, Phase phase) {
     decoder.phase = phase;
     decoder.described = false;
@@ -155,20 +163,31 @@ void on_prepare(LogicalDecodingContext* context, ReorderBufferTXN* txn, XLogRecP
     const bool sent = decoder.described;
     if (sent) {
         add_boundary(context, decoder, finished(wire::BoundaryKind::Prepare, txn));
+        remember_sent(context, txn);
     }
     leave(context, decoder, sent, txn->end_lsn);
 }
 
-// Whether anything of the transaction was sent may have been decided by an earlier session, so these are always said.
+// Whether anything of the transaction was sent may have been decided by an earlier session, so these are always said. To
+// a consumer of some tenants the name of a transaction that may be another's is not: the xid identifies it as well.
+void add_outcome(LogicalDecodingContext* context, Decoder& decoder, wire::BoundaryKind kind, ReorderBufferTXN* txn) {
+    wire::Boundary boundary = finished(kind, txn);
+    if (decoder.options.tenants_given && !was_sent(txn)) {
+        boundary.gid = {};
+    }
+    add_boundary(context, decoder, boundary);
+    forget_progress(decoder, txn);
+}
+
 void on_commit_prepared(LogicalDecodingContext* context, ReorderBufferTXN* txn, XLogRecPtr) {
     Decoder& decoder = decoder_of(context);
-    add_boundary(context, decoder, finished(wire::BoundaryKind::CommitPrepared, txn));
+    add_outcome(context, decoder, wire::BoundaryKind::CommitPrepared, txn);
     leave(context, decoder, true, txn->end_lsn);
 }
 
 void on_rollback_prepared(LogicalDecodingContext* context, ReorderBufferTXN* txn, XLogRecPtr, TimestampTz) {
     Decoder& decoder = decoder_of(context);
-    add_boundary(context, decoder, finished(wire::BoundaryKind::RollbackPrepared, txn));
+    add_outcome(context, decoder, wire::BoundaryKind::RollbackPrepared, txn);
     leave(context, decoder, true, txn->end_lsn);
 }
 
@@ -212,7 +231,6 @@ void on_stream_prepare(LogicalDecodingContext* context, ReorderBufferTXN* txn, X
     if (sent) {
         add_boundary(context, decoder, finished(wire::BoundaryKind::StreamPrepare, txn));
     }
-    forget_progress(decoder, txn);
     leave(context, decoder, sent, txn->end_lsn);
 }
 

@@ -9,6 +9,7 @@ namespace value {
 // How a cell becomes JSON. The member of `Cell` that carries the value is named behind each.
 enum class Kind : std::uint8_t {
     Absent,      // no key at all: dropped, not in the column list, unchanged TOAST
+    TooLarge,    // the row cannot be written: writing it throws wire::LimitExceeded
     Null,        // null
     Boolean,     // integer: true when not 0
     Integer,     // integer

@@ -73,6 +73,8 @@ const Cell* write_dimension(wire::ByteBuffer& out, const Array& array, int dimen
 
 void write_cell(wire::ByteBuffer& out, const Cell& cell, wire::Charset charset) {
     switch (cell.kind) {
+    case Kind::TooLarge:
+        throw wire::LimitExceeded{0};
     case Kind::Absent:
     case Kind::Null:
         out.append("null", 4);
