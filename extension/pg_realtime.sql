@@ -194,6 +194,50 @@ $$;
 COMMENT ON FUNCTION realtime_add_table(regclass, name, text) IS
   'Streams a table: adds it to publication pg_realtime, records its access (tenant: rows go to the tenant in tenant_column; public: to everyone) and makes its replica identity tell the tenant of a DELETE. Needs ownership of table and publication. May be called again to change column or access.';
 
+-- A partition has a replica identity of its own, which PostgreSQL does not take from its parent. One that is created or
+-- attached after its root was registered is fitted here; otherwise its DELETEs would reach no tenant.
+CREATE FUNCTION realtime_fit_new_partitions() RETURNS event_trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  command record;
+  root record;
+  member record;
+BEGIN
+  FOR command IN
+    SELECT DISTINCT d.objid
+      FROM pg_event_trigger_ddl_commands() d
+     WHERE d.classid = 'pg_class'::regclass AND d.object_type = 'table' AND NOT d.in_extension
+  LOOP
+    FOR root IN
+      SELECT t.access, t.tenant_column
+        FROM pg_partition_ancestors(command.objid) a
+        JOIN @extschema@.realtime_tables t ON t."table" = a.relid
+       LIMIT 1
+    LOOP
+      FOR member IN
+        SELECT t.relid
+          FROM pg_partition_tree(command.objid) t JOIN pg_class c ON c.oid = t.relid
+         WHERE t.isleaf AND c.relispartition AND c.relkind = 'r' AND c.relpersistence = 'p'
+           AND (root.access = 'public' OR root.tenant_column IS NOT NULL)
+      LOOP
+        PERFORM @extschema@.realtime_fit_replica_identity(member.relid, root.tenant_column);
+      END LOOP;
+    END LOOP;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION realtime_fit_new_partitions() IS
+  'Event trigger function: makes the replica identity of partitions that join a registered table tell the tenant of a DELETE.';
+REVOKE ALL ON FUNCTION realtime_fit_new_partitions() FROM PUBLIC;
+
+CREATE EVENT TRIGGER realtime_fit_new_partitions ON ddl_command_end
+  WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
+  EXECUTE FUNCTION realtime_fit_new_partitions();
+COMMENT ON EVENT TRIGGER realtime_fit_new_partitions IS
+  'Fits the replica identity of partitions that are created in or attached to a table registered with realtime_add_table().';
+
 CREATE FUNCTION realtime_remove_table("table" regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

@@ -165,7 +165,7 @@ struct Rows {
 
 Rows gather(const RelationPlan& plan, const Incoming& incoming, Size most) {
     Rows rows;
-    const int nest_level = plan.needs_settings ? enter_settings() : 0;
+    const int nest_level = plan.needs_settings ? enter_settings(plan.names_objects) : 0;
     if (incoming.new_tuple != nullptr && incoming.action != wire::Action::Delete) {
         gather_new(plan, most);
         rows.has_new = true;

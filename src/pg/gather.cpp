@@ -295,10 +295,10 @@ value::Column make_column(const char* name, bool ascii_only) {
     return {key, static_cast<std::uint32_t>(length)};
 }
 
-int enter_settings() {
+int enter_settings(bool names) {
     const char* zone = session_timezone != nullptr ? pg_get_timezone_name(session_timezone) : "";
     const bool utc = strcmp(zone, "UTC") == 0 || strcmp(zone, "Etc/UTC") == 0 || strcmp(zone, "GMT") == 0;
-    if (utc && DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits > 0 &&
+    if (!names && utc && DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits > 0 &&
         bytea_output == BYTEA_OUTPUT_HEX) {
         return 0;
     }
@@ -311,6 +311,10 @@ int enter_settings() {
     set("IntervalStyle", "postgres");
     set("extra_float_digits", "1");
     set("bytea_output", "hex");
+    if (names) {
+        set("search_path", "pg_catalog");
+        set("quote_all_identifiers", "off");
+    }
     return nest_level;
 }
 

@@ -21,9 +21,10 @@ inline bool gather_directly(value::Cell& cell, Datum datum, const TypeSource& so
 value::Column make_column(const char* name, bool ascii_only);
 
 // Settings that change the text of values. enter_settings() makes them what the format promises (UTC, ISO dates,
-// default float, bytea and interval forms), and returns a nest level for leave_settings(); after an ERROR the
-// transaction's end restores them. Costs next to nothing when the session has these settings anyway.
-int enter_settings();
+// default float, bytea and interval forms; with `names` also a search_path under which names of objects are qualified),
+// and returns a nest level for leave_settings(); after an ERROR the transaction's end restores them. Costs next to
+// nothing when the session has these settings anyway.
+int enter_settings(bool names);
 void leave_settings(int nest_level);
 
 inline bool gather_directly(value::Cell& cell, Datum datum, const TypeSource& source) {

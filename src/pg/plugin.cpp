@@ -47,6 +47,7 @@ void add_tenants(Decoder& decoder) {
         const char* item = static_cast<const char*>(lfirst(cell));
         guarded([&] { decoder.tenants.add(item); });
     }
+    guarded([&] { decoder.tenants.finish(); });
 }
 
 } // namespace

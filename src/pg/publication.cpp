@@ -6,36 +6,50 @@ namespace pg {
 
 PublicationSet load_publications(const Options& options) {
     PublicationSet set;
-    if (!options.publication_names_given) {
-        Publication* publication = GetPublicationByName(default_publication, true);
-        if (publication != nullptr) {
-            set.publications = list_make1(publication);
-        } else if (any_registration()) {
-            ereport(WARNING, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                              errmsg("publication \"%s\" does not exist although tables are registered",
-                                     default_publication),
-                              errdetail("Nothing is streamed until it exists again."),
-                              errhint("Run realtime_add_table() for each table in view realtime_tables.")));
+    List* names = options.publication_names_given ? options.publication_names
+                                                  : list_make1(const_cast<char*>(default_publication));
+    ListCell* cell = nullptr;
+    foreach (cell, names) {
+        auto* name = static_cast<char*>(lfirst(cell));
+        if (Publication* publication = GetPublicationByName(name, true)) {
+            set.publications = lappend(set.publications, publication);
+        } else if (options.publication_names_given || any_registration()) {
+            set.missing = lappend(set.missing, name);
         } else {
             set.every_table = true;
         }
-        return set;
     }
+    return set;
+}
+
+namespace {
+
+bool contains(List* names, const char* name) {
     ListCell* cell = nullptr;
-    foreach (cell, options.publication_names) {
+    foreach (cell, names) {
+        if (strcmp(static_cast<const char*>(lfirst(cell)), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+} // namespace
+
+void warn_missing(const PublicationSet& set, const PublicationSet& before) {
+    ListCell* cell = nullptr;
+    foreach (cell, set.missing) {
         const char* name = static_cast<const char*>(lfirst(cell));
-        Publication* publication = GetPublicationByName(name, true);
-        if (publication == nullptr) {
+        if (!contains(before.missing, name)) {
             ereport(WARNING,
                     (errcode(ERRCODE_UNDEFINED_OBJECT),
                      errmsg("publication \"%s\" does not exist at this point of the WAL", name),
                      errdetail("Changes are streamed without it until it is created."),
-                     errhint("Create it, or take it out of option \"publication_names\".")));
-            continue;
+                     strcmp(name, default_publication) == 0
+                         ? errhint("Run realtime_add_table() for each table in view realtime_tables.")
+                         : errhint("Create it, or take it out of option \"publication_names\".")));
         }
-        set.publications = lappend(set.publications, publication);
     }
-    return set;
 }
 
 namespace {

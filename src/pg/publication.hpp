@@ -33,10 +33,14 @@ struct Publishing {
 struct PublicationSet {
     bool every_table = false;  // nobody has registered anything yet: stream all user tables
     List* publications = NIL;  // of Publication*
+    List* missing = NIL;       // of char*: names that no publication has now
 };
 
-// Publications that do not exist are left out with a WARNING: they may be created later or have been dropped.
+// Publications that do not exist are left out: they may be created later or have been dropped.
 PublicationSet load_publications(const Options& options);
+
+// A WARNING for each publication that is missing now and was not missing in `before`.
+void warn_missing(const PublicationSet& set, const PublicationSet& before);
 
 Publishing decide_publishing(const PublicationSet& set, Relation relation);
 

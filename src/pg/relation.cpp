@@ -195,6 +195,7 @@ void plan_columns(RelationPlan& plan, Relation relation, Relation published, con
         source.identity = in_identity(plan, identity, from);
         describe_type(attribute->atttypid, plan.context, source.type);
         plan.needs_settings = plan.needs_settings || source.type.needs_settings;
+        plan.names_objects = plan.names_objects || source.type.names_objects;
         plan.columns[column] = make_column(NameStr(attribute->attname), ascii_only);
         plan.names[column] = copy_utf8(NameStr(attribute->attname));
         plan.type_names[column] = type_name(attribute->atttypid);

@@ -42,6 +42,7 @@ struct RelationPlan {
     int tenant_index = -1; // in `columns`
     const char* tenant_name = nullptr; // in the server's encoding
     bool needs_settings = false;
+    bool names_objects = false;
 
     int stored_count = 0;
     Datum* new_values = nullptr; // scratch of one change

@@ -92,6 +92,7 @@ void refresh_publications(Decoder& decoder) {
     MemoryContext context = start_lookup(decoder, "pg_realtime publications");
     MemoryContext previous = MemoryContextSwitchTo(context);
     const PublicationSet set = load_publications(decoder.options);
+    warn_missing(set, decoder.publications);
     MemoryContextSwitchTo(previous);
     MemoryContext outdated = decoder.publications_context;
     decoder.publications = set;

@@ -134,6 +134,9 @@ void TenantFilter::add(std::string_view item) {
     } else if (first_not_uuid_.empty()) {
         first_not_uuid_ = item;
     }
+}
+
+void TenantFilter::finish() {
     std::sort(texts_.begin(), texts_.end());
 }
 

@@ -45,6 +45,7 @@ bool parse_uuid(std::string_view text, char* bytes);
 class TenantFilter {
   public:
     void add(std::string_view item);
+    void finish(); // after the last add()
     // Throws nothing and allocates nothing.
     bool passes(const Tenant& tenant) const;
     bool passes_uuid(const char* bytes) const;

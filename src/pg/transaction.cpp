@@ -106,6 +106,17 @@ void leave(LogicalDecodingContext* context, Decoder& decoder, bool sent, XLogRec
     OutputPluginUpdateProgress(context, !sent);
 }
 
+// Whether anything of the transaction was sent may have been decided by an earlier session, so these are always said. To
+// a consumer of some tenants the name of a transaction that may be another's is not: the xid identifies it as well.
+void add_outcome(LogicalDecodingContext* context, Decoder& decoder, wire::BoundaryKind kind, ReorderBufferTXN* txn) {
+    wire::Boundary boundary = finished(kind, txn);
+    if (decoder.options.tenants_given && !was_sent(txn)) {
+        boundary.gid = {};
+    }
+    add_boundary(context, decoder, boundary);
+    forget_progress(decoder, txn);
+}
+
 } // namespace
 
 void open_transaction(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn) {
@@ -166,17 +177,6 @@ void on_prepare(LogicalDecodingContext* context, ReorderBufferTXN* txn, XLogRecP
         remember_sent(context, txn);
     }
     leave(context, decoder, sent, txn->end_lsn);
-}
-
-// Whether anything of the transaction was sent may have been decided by an earlier session, so these are always said. To
-// a consumer of some tenants the name of a transaction that may be another's is not: the xid identifies it as well.
-void add_outcome(LogicalDecodingContext* context, Decoder& decoder, wire::BoundaryKind kind, ReorderBufferTXN* txn) {
-    wire::Boundary boundary = finished(kind, txn);
-    if (decoder.options.tenants_given && !was_sent(txn)) {
-        boundary.gid = {};
-    }
-    add_boundary(context, decoder, boundary);
-    forget_progress(decoder, txn);
 }
 
 void on_commit_prepared(LogicalDecodingContext* context, ReorderBufferTXN* txn, XLogRecPtr) {

@@ -84,6 +84,23 @@ value::Kind direct_kind(Gather gather) {
     }
 }
 
+bool names_objects(Oid type) {
+    switch (type) {
+    case REGPROCOID:
+    case REGPROCEDUREOID:
+    case REGOPEROID:
+    case REGOPERATOROID:
+    case REGCLASSOID:
+    case REGTYPEOID:
+    case REGCOLLATIONOID:
+    case REGCONFIGOID:
+    case REGDICTIONARYOID:
+        return true;
+    default:
+        return false;
+    }
+}
+
 // to_jsonb() uses a user-defined cast to json. Here the function would run with the rights of the replication role, so
 // only one that a superuser made for exactly this type counts: in C or internal, and not polymorphic (anybody may make a
 // cast from a built-in one). Others fall back to the type's text.
@@ -120,6 +137,7 @@ void describe_type(Oid type, MemoryContext context, TypeSource& source) {
         source.element = static_cast<TypeSource*>(MemoryContextAllocZero(context, sizeof(TypeSource)));
         describe_type(element, context, *source.element);
         source.needs_settings = source.element->needs_settings;
+        source.names_objects = source.element->names_objects;
         return;
     }
     if (type_is_rowtype(source.type)) {
@@ -136,6 +154,7 @@ void describe_type(Oid type, MemoryContext context, TypeSource& source) {
         getTypeOutputInfo(source.type, &function, &is_varlena);
         const char category = get_typtype(source.type);
         source.needs_settings = category != TYPTYPE_ENUM;
+        source.names_objects = names_objects(source.type);
     }
     fmgr_info_cxt(function, &source.function, context);
 }

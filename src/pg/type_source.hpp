@@ -37,6 +37,7 @@ struct TypeSource {
     Gather gather = Gather::OutputFunction;
     value::Kind direct = value::Kind::Absent; // the kind of values whose bytes are taken as they are; Absent: none
     bool needs_settings = false; // its text depends on DateStyle and the like
+    bool names_objects = false;  // its text is a name that depends on search_path
     std::int16_t length = 0;
     bool by_value = false;
     char align = 'i';
