@@ -186,7 +186,11 @@ BEGIN
   END IF;
 
   PERFORM @extschema@.realtime_fit_replica_identity("table", identity_column);
-  FOR member IN SELECT t.relid FROM pg_partition_tree("table") t WHERE t.relid <> "table" LOOP
+  FOR member IN
+    SELECT t.relid
+      FROM pg_partition_tree("table") t JOIN pg_class c ON c.oid = t.relid
+     WHERE t.relid <> "table" AND c.relkind IN ('r', 'p')
+  LOOP
     PERFORM @extschema@.realtime_fit_replica_identity(member, identity_column);
   END LOOP;
 END

@@ -15,14 +15,15 @@ namespace {
 
 std::string_view name_argument(FunctionCallInfo fcinfo, int number, const char* what) {
     if (PG_ARGISNULL(number)) {
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s of a broadcast must not be null", what)));
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("%s of a broadcast must not be null", what)));
     }
     const varlena* argument = PG_GETARG_TEXT_PP(number);
     const std::string_view name = to_utf8(VARDATA_ANY(argument), VARSIZE_ANY_EXHDR(argument));
     if (name.empty() || name.size() > wire::longest_broadcast_name) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("%s of a broadcast must have 1 to %zu bytes, not %zu", what, wire::longest_broadcast_name,
-                               name.size())));
+                        errmsg("%s of a broadcast must have 1 to %zu bytes, not %zu", what,
+                               wire::longest_broadcast_name, name.size())));
     }
     return name;
 }

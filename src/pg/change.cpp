@@ -87,10 +87,12 @@ void deform(const RelationPlan& plan, const Incoming& incoming) {
 bool apply_row_filter(RelationPlan& plan, Incoming& incoming) {
     RowFilter& filter = *plan.filter;
     const auto passes_new = [&](FilterAction action) {
-        return row_passes(filter, action, filter.new_slot, plan.new_values, plan.new_nulls, plan.attribute_map);
+        return row_passes(filter, action, filter.new_slot, plan.new_values, plan.new_nulls,
+                          plan.attribute_map);
     };
     const auto passes_old = [&](FilterAction action) {
-        return row_passes(filter, action, filter.old_slot, plan.old_values, plan.old_nulls, plan.attribute_map);
+        return row_passes(filter, action, filter.old_slot, plan.old_values, plan.old_nulls,
+                          plan.attribute_map);
     };
     switch (incoming.action) {
     case wire::Action::Insert:
@@ -277,12 +279,13 @@ Tenant in_utf8(const Tenant& tenant) {
 }
 
 void log_omission(const Decoder& decoder, const RelationPlan& plan, std::uint64_t position) {
-    ereport(LOG, (errmsg("row of table %s was sent without its values", plan.display),
-                  errdetail("The change at WAL address %X/%X is larger than max_change_bytes (%zu bytes); %llu "
-                            "such rows so far in this session.",
-                            LSN_FORMAT_ARGS(position), decoder.options.max_change_bytes,
-                            static_cast<unsigned long long>(decoder.counters.omitted)),
-                  errhint("Raise option \"max_change_bytes\", or fetch the row by its key.")));
+    ereport(LOG,
+            (errmsg("row of table %s was sent without its values", plan.display),
+             errdetail("The change at WAL address %X/%X is larger than max_change_bytes (%zu bytes); %llu "
+                       "such rows so far in this session.",
+                       LSN_FORMAT_ARGS(position), decoder.options.max_change_bytes,
+                       static_cast<unsigned long long>(decoder.counters.omitted)),
+             errhint("Raise option \"max_change_bytes\", or fetch the row by its key.")));
 }
 
 // Encodes and sends one change. `incoming.action` says which rows are needed.
@@ -384,8 +387,7 @@ void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN*
         send_move(context, decoder, txn, entry, incoming, change, position);
         return;
     }
-    const bool passes =
-        incoming.action == wire::Action::Delete ? incoming.old_passes : incoming.new_passes;
+    const bool passes = incoming.action == wire::Action::Delete ? incoming.old_passes : incoming.new_passes;
     if (!passes) {
         tick(context, decoder);
         return;

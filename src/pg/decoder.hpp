@@ -19,8 +19,9 @@ struct RelationEntry {
     bool valid = false;
     RelationPlan* plan = nullptr;
     RelationText text;
-    bool warned = false;         // about something that concerns every change of this relation
-    std::uint64_t announced = 0; // Decoder::announcements when the relation frame was last known to be current
+    bool warned = false; // about something that concerns every change of this relation
+    std::uint64_t announced =
+        0; // Decoder::announcements when the relation frame was last known to be current
 };
 
 enum class Phase : char { Idle, Plain, Prepared, Streamed };
@@ -57,8 +58,8 @@ class Decoder {
     ~Decoder();
 
     Options options;
-    bool batching;          // many changes in one message
-    wire::Charset charset;  // of JSON text
+    bool batching;         // many changes in one message
+    wire::Charset charset; // of JSON text
     TenantFilter tenants;
     Counters counters;
 
@@ -76,10 +77,10 @@ class Decoder {
     MemoryContext unfinished_context = nullptr; // of a plan or set that an ERROR interrupted
     // Counted by the invalidation callbacks: what was looked up counts only if nothing changed on the way.
     std::uint64_t invalidations = 0;
-    Oid last_relation = InvalidOid;          // the entry most likely needed next
+    Oid last_relation = InvalidOid; // the entry most likely needed next
     RelationEntry* last_entry = nullptr;
 
-    wire::ByteBuffer row{0};  // the rows of one change
+    wire::ByteBuffer row{0};                    // the rows of one change
     wire::ByteBuffer out{MaxAllocSize - 65536}; // the message being filled
 
     // Transaction being replayed.
@@ -87,8 +88,8 @@ class Decoder {
     bool described = false; // transaction text is made, and BEGIN sent where it is due
     bool said_hello = false;
     wire::JsonTransaction transaction;
-    Progress replayed;                // of a transaction that is replayed as a whole
-    Progress* progress = &replayed;   // of the transaction at hand
+    Progress replayed;              // of a transaction that is replayed as a whole
+    Progress* progress = &replayed; // of the transaction at hand
     std::uint64_t progress_lsn = 0; // up to where the consumer knows
     int ticks = 0;                  // filtered changes since progress was reported
 };

@@ -51,14 +51,28 @@ Size character_length(int encoding, const char* text, Size available) {
 
 } // namespace
 
+std::string_view to_utf8_without_catalogs(const char* text, Size length) {
+    if (server_is_utf8() || is_ascii(text, length)) {
+        return {text, length};
+    }
+    StringInfoData ascii;
+    initStringInfo(&ascii);
+    for (Size at = 0; at < length; ++at) {
+        if (static_cast<signed char>(text[at]) < 0) {
+            appendBinaryStringInfo(&ascii, replacement, 3);
+        } else {
+            appendStringInfoChar(&ascii, text[at]);
+        }
+    }
+    return {ascii.data, static_cast<Size>(ascii.len)};
+}
+
 std::string_view to_utf8(const char* text, Size length) {
     const int encoding = GetDatabaseEncoding();
     if (encoding == PG_UTF8 || is_ascii(text, length)) {
         return {text, length};
     }
-    // Conversion functions are found in catalogs, which can be read in a transaction only. Some callbacks run outside of
-    // one: those for COMMIT PREPARED and for messages that are not transactional, with a gid or a prefix in hand.
-    if (encoding == PG_SQL_ASCII || !IsTransactionState()) {
+    if (encoding == PG_SQL_ASCII) {
         return repair_utf8(text, length);
     }
     const Oid procedure = FindDefaultConversionProc(encoding, PG_UTF8);
@@ -73,12 +87,11 @@ std::string_view to_utf8(const char* text, Size length) {
     while (length > 0) {
         const int available = length > piece_bytes + 8 ? piece_bytes + 8 : static_cast<int>(length);
         const int piece = pg_encoding_mbcliplen(encoding, text, available, piece_bytes);
-        const int done =
-            piece == 0 ? 0
-                       : pg_do_encoding_conversion_buf(
-                             procedure, encoding, PG_UTF8,
-                             reinterpret_cast<unsigned char*>(const_cast<char*>(text)), piece,
-                             reinterpret_cast<unsigned char*>(buffer), sizeof buffer, true);
+        const int done = piece == 0 ? 0
+                                    : pg_do_encoding_conversion_buf(
+                                          procedure, encoding, PG_UTF8,
+                                          reinterpret_cast<unsigned char*>(const_cast<char*>(text)), piece,
+                                          reinterpret_cast<unsigned char*>(buffer), sizeof buffer, true);
         if (done > 0) {
             appendStringInfoString(&converted, buffer);
         }

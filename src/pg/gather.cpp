@@ -158,8 +158,8 @@ void gather_array(value::Cell& cell, Datum datum, TypeSource& source, Size most)
 
 void gather_composite(value::Cell& cell, Datum datum, Size most) {
     HeapTupleHeader header = DatumGetHeapTupleHeader(datum);
-    TupleDesc descriptor = lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(header),
-                                                       HeapTupleHeaderGetTypMod(header));
+    TupleDesc descriptor =
+        lookup_rowtype_tupdesc_copy(HeapTupleHeaderGetTypeId(header), HeapTupleHeaderGetTypMod(header));
     HeapTupleData tuple{};
     tuple.t_len = HeapTupleHeaderGetDatumLength(header);
     tuple.t_data = header;
@@ -167,7 +167,8 @@ void gather_composite(value::Cell& cell, Datum datum, Size most) {
     auto* datums = static_cast<Datum*>(palloc(sizeof(Datum) * static_cast<Size>(count + 1)));
     auto* nulls = static_cast<bool*>(palloc(sizeof(bool) * static_cast<Size>(count + 1)));
     heap_deform_tuple(&tuple, descriptor, datums, nulls);
-    auto* columns = static_cast<value::Column*>(palloc0(sizeof(value::Column) * static_cast<Size>(count + 1)));
+    auto* columns =
+        static_cast<value::Column*>(palloc0(sizeof(value::Column) * static_cast<Size>(count + 1)));
     auto* cells = static_cast<value::Cell*>(palloc0(sizeof(value::Cell) * static_cast<Size>(count + 1)));
     for (int index = 0; index < count; ++index) {
         Form_pg_attribute attribute = TupleDescAttr(descriptor, index);
@@ -298,8 +299,8 @@ value::Column make_column(const char* name, bool ascii_only) {
 int enter_settings(bool names) {
     const char* zone = session_timezone != nullptr ? pg_get_timezone_name(session_timezone) : "";
     const bool utc = strcmp(zone, "UTC") == 0 || strcmp(zone, "Etc/UTC") == 0 || strcmp(zone, "GMT") == 0;
-    if (!names && utc && DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES && extra_float_digits > 0 &&
-        bytea_output == BYTEA_OUTPUT_HEX) {
+    if (!names && utc && DateStyle == USE_ISO_DATES && IntervalStyle == INTSTYLE_POSTGRES &&
+        extra_float_digits > 0 && bytea_output == BYTEA_OUTPUT_HEX) {
         return 0;
     }
     const int nest_level = NewGUCNestLevel();

@@ -26,8 +26,8 @@ void CaughtError::set(const char* sqlstate_, std::string_view message_, std::str
 }
 
 void raise(const CaughtError& error) {
-    const int code = MAKE_SQLSTATE(error.sqlstate[0], error.sqlstate[1], error.sqlstate[2],
-                                   error.sqlstate[3], error.sqlstate[4]);
+    const int code = MAKE_SQLSTATE(error.sqlstate[0], error.sqlstate[1], error.sqlstate[2], error.sqlstate[3],
+                                   error.sqlstate[4]);
     ereport(ERROR, (errcode(code), errmsg("%s", error.message),
                     error.detail[0] != '\0' ? errdetail("%s", error.detail) : 0,
                     error.hint[0] != '\0' ? errhint("%s", error.hint) : 0));

@@ -79,12 +79,11 @@ bool wanted_broadcast(Decoder& decoder, std::string_view content, std::uint64_t 
     }
     decoder.counters.not_broadcasts += 1;
     if (decoder.counters.not_broadcasts == 1) {
-        ereport(WARNING,
-                (errcode(ERRCODE_DATA_EXCEPTION),
-                 errmsg("logical message with prefix \"%s\" at WAL address %X/%X is not a broadcast",
-                        wire::broadcast_message_prefix.data(), LSN_FORMAT_ARGS(lsn)),
-                 errdetail("It is left out, and so are further ones, without a message."),
-                 errhint("Only realtime_broadcast() should write messages with this prefix.")));
+        ereport(WARNING, (errcode(ERRCODE_DATA_EXCEPTION),
+                          errmsg("logical message with prefix \"%s\" at WAL address %X/%X is not a broadcast",
+                                 wire::broadcast_message_prefix.data(), LSN_FORMAT_ARGS(lsn)),
+                          errdetail("It is left out, and so are further ones, without a message."),
+                          errhint("Only realtime_broadcast() should write messages with this prefix.")));
     }
     return false;
 }
@@ -105,8 +104,7 @@ void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN*
     place.position = transactional ? decoder.progress->next_position(lsn) : lsn;
     wire::Broadcast broadcast;
     const bool own = prefix == wire::broadcast_message_prefix;
-    const bool wanted =
-        own ? wanted_broadcast(decoder, content, lsn, broadcast) : decoder.options.messages;
+    const bool wanted = own ? wanted_broadcast(decoder, content, lsn, broadcast) : decoder.options.messages;
     if (!wanted) {
         tick(context, decoder);
         return;
@@ -126,7 +124,7 @@ void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN*
         message.lsn = place.lsn;
         message.position = place.position;
         message.transactional = transactional;
-        message.prefix = to_utf8(prefix.data(), prefix.size());
+        message.prefix = to_utf8_without_catalogs(prefix.data(), prefix.size());
         message.content = content;
         send_message(context, decoder, message);
     }

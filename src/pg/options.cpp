@@ -49,8 +49,7 @@ bool parse_origin(Options& options, char* value) {
 
 bool parse_publication_names(Options& options, char* value) {
     options.publication_names_given = true;
-    return SplitIdentifierString(value, ',', &options.publication_names) &&
-           options.publication_names != NIL;
+    return SplitIdentifierString(value, ',', &options.publication_names) && options.publication_names != NIL;
 }
 
 char* skip_space(char* at) {
@@ -213,7 +212,8 @@ const OptionKind option_kinds[] = {
     // publications to stream; without it publication "pg_realtime", or every user table while that does not exist
     {"publication_names", "a comma-separated list of publication names", parse_publication_names},
     // only rows of these tenants (and of tables with public access) leave
-    {"tenants", "a comma-separated list of tenants, each a uuid, an integer or text, in double quotes where needed",
+    {"tenants",
+     "a comma-separated list of tenants, each a uuid, an integer or text, in double quotes where needed",
      parse_tenants},
     {"include_tables", "a comma-separated list of schema.table or schema.*", parse_include_tables},
     {"exclude_tables", "a comma-separated list of schema.table or schema.*", parse_exclude_tables},
@@ -278,10 +278,9 @@ Options parse_options(List* elements) {
         char* value = element->arg != nullptr ? pstrdup(strVal(element->arg)) : pstrdup("on");
         char* const shown = pstrdup(value);
         if (!kind->parse(options, value)) {
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("invalid value for pg_realtime option \"%s\": \"%s\"", kind->name, shown),
-                     errhint("Valid is: %s.", kind->allowed)));
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("invalid value for pg_realtime option \"%s\": \"%s\"", kind->name, shown),
+                            errhint("Valid is: %s.", kind->allowed)));
         }
     }
     return options;

@@ -21,9 +21,9 @@ struct Options {
     bool publication_names_given = false;
     List* publication_names = NIL; // of char*
     bool tenants_given = false;
-    List* tenants = NIL;             // of char*
-    List* include_tables = NIL;      // of TablePattern*, NIL: all
-    List* exclude_tables = NIL;      // of TablePattern*
+    List* tenants = NIL;        // of char*
+    List* include_tables = NIL; // of TablePattern*, NIL: all
+    List* exclude_tables = NIL; // of TablePattern*
     PublicationActions actions = {true, true, true, true};
     bool include_transaction = false;
     bool include_types = true;

@@ -84,20 +84,22 @@ static void on_shutdown(LogicalDecodingContext* context) {
         return;
     }
     const Counters& counters = decoder_of(context).counters;
-    if (counters.without_tenant + counters.omitted + counters.without_identity + counters.not_broadcasts == 0) {
+    if (counters.without_tenant + counters.omitted + counters.without_identity + counters.not_broadcasts ==
+        0) {
         return;
     }
     ereport(LOG,
             (errmsg("pg_realtime left out or shortened changes in this session"),
-             errdetail("%llu rows of no tenant did not reach the consumer, %llu rows larger than "
-                       "max_change_bytes were sent without values, %llu changes had no old row, %llu messages were "
-                       "not broadcasts; %llu changes were sent and %llu filtered out.",
-                       static_cast<unsigned long long>(counters.without_tenant),
-                       static_cast<unsigned long long>(counters.omitted),
-                       static_cast<unsigned long long>(counters.without_identity),
-                       static_cast<unsigned long long>(counters.not_broadcasts),
-                       static_cast<unsigned long long>(counters.sent),
-                       static_cast<unsigned long long>(counters.filtered))));
+             errdetail(
+                 "%llu rows of no tenant did not reach the consumer, %llu rows larger than "
+                 "max_change_bytes were sent without values, %llu changes had no old row, %llu messages were "
+                 "not broadcasts; %llu changes were sent and %llu filtered out.",
+                 static_cast<unsigned long long>(counters.without_tenant),
+                 static_cast<unsigned long long>(counters.omitted),
+                 static_cast<unsigned long long>(counters.without_identity),
+                 static_cast<unsigned long long>(counters.not_broadcasts),
+                 static_cast<unsigned long long>(counters.sent),
+                 static_cast<unsigned long long>(counters.filtered))));
 }
 
 static bool on_filter_by_origin(LogicalDecodingContext* context, RepOriginId origin) {

@@ -18,9 +18,9 @@ extern "C" {
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
-#include "catalog/pg_publication.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
+#include "catalog/pg_publication.h"
 #include "catalog/pg_publication_rel.h"
 #include "catalog/pg_seclabel.h"
 #include "catalog/pg_type.h"
@@ -71,6 +71,9 @@ extern "C" {
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
+#if PG_VERSION_NUM >= 180000
+#include "rewrite/rewriteHandler.h"
+#endif
 }
 
 // The server's own checks its argument with a C-only builtin.
@@ -115,6 +118,15 @@ inline ReorderBufferTXN* top_transaction(ReorderBufferTXN* txn) {
 // Virtual generated columns (18) are never stored, so there is nothing to decode.
 inline bool is_virtual_generated(Form_pg_attribute attribute) {
     return attribute->attgenerated == 'v';
+}
+
+// 18: a row filter may use virtual generated columns, which have to be computed from the stored ones.
+inline Node* with_generated_columns(Node* filter, [[maybe_unused]] Relation relation) {
+#if PG_VERSION_NUM >= 180000
+    return expand_generated_columns_in_expr(filter, relation, 1);
+#else
+    return filter;
+#endif
 }
 
 // 17 can wait for the message to be flushed; we leave that to the commit.

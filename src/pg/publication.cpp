@@ -111,8 +111,8 @@ MembershipRow read_membership_row(const Publication* publication, Oid relation) 
                               ObjectIdGetDatum(publication->oid))) {
         return row;
     }
-    HeapTuple tuple = SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(relation),
-                                      ObjectIdGetDatum(publication->oid));
+    HeapTuple tuple =
+        SearchSysCache2(PUBLICATIONRELMAP, ObjectIdGetDatum(relation), ObjectIdGetDatum(publication->oid));
     if (!HeapTupleIsValid(tuple)) {
         return row;
     }
@@ -164,9 +164,8 @@ void combine(Publishing& publishing, List* publications, Relation relation) {
                    (row.has_columns && !bms_equal(row.columns, publishing.columns))) {
             lists_differ = true;
             if (row.has_columns) {
-                publishing.columns = publishing.every_column
-                                         ? row.columns
-                                         : bms_int_members(publishing.columns, row.columns);
+                publishing.columns =
+                    publishing.every_column ? row.columns : bms_int_members(publishing.columns, row.columns);
                 publishing.every_column = false;
             }
         }
@@ -208,8 +207,8 @@ Publishing decide_publishing(const PublicationSet& set, Relation relation) {
         auto* publication = static_cast<Publication*>(lfirst(cell));
         const Membership member =
             membership(publication, relation, relation_publications, schema_publications);
-        if (!member.published || (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE &&
-                                  !publication->pubviaroot)) {
+        if (!member.published ||
+            (relation->rd_rel->relkind == RELKIND_PARTITIONED_TABLE && !publication->pubviaroot)) {
             continue;
         }
         add_actions(publishing.actions, publication->pubactions);

@@ -31,9 +31,9 @@ struct Publishing {
 
 // The publications of a decoding session under the current (historic) snapshot.
 struct PublicationSet {
-    bool every_table = false;  // nobody has registered anything yet: stream all user tables
-    List* publications = NIL;  // of Publication*
-    List* missing = NIL;       // of char*: names that no publication has now
+    bool every_table = false; // nobody has registered anything yet: stream all user tables
+    List* publications = NIL; // of Publication*
+    List* missing = NIL;      // of char*: names that no publication has now
 };
 
 // Publications that do not exist are left out: they may be created later or have been dropped.

@@ -8,7 +8,8 @@ Registration read_registration(Oid relation) {
     Registration registration;
     Relation labels = table_open(SecLabelRelationId, AccessShareLock);
     ScanKeyData keys[2];
-    ScanKeyInit(&keys[0], Anum_pg_seclabel_objoid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(relation));
+    ScanKeyInit(&keys[0], Anum_pg_seclabel_objoid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(relation));
     ScanKeyInit(&keys[1], Anum_pg_seclabel_classoid, BTEqualStrategyNumber, F_OIDEQ,
                 ObjectIdGetDatum(RelationRelationId));
     SysScanDesc scan = systable_beginscan(labels, SecLabelObjectIndexId, true, nullptr, 2, keys);
@@ -62,8 +63,8 @@ void check_label(const ObjectAddress* object, const char* label) {
                         errhint("Use realtime_add_table() and realtime_remove_table().")));
     }
     const bool column = object->objectSubId != 0;
-    const bool known = label == nullptr || strcmp(label, label_tenant) == 0 ||
-                       (!column && strcmp(label, label_public) == 0);
+    const bool known =
+        label == nullptr || strcmp(label, label_tenant) == 0 || (!column && strcmp(label, label_public) == 0);
     if (!known) {
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid pg_realtime label: \"%s\"", label),

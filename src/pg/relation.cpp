@@ -33,7 +33,8 @@ AttrNumber stored_attribute(TupleDesc stored, Form_pg_attribute published, bool 
     }
     for (int index = 0; index < stored->natts; ++index) {
         Form_pg_attribute attribute = TupleDescAttr(stored, index);
-        if (!attribute->attisdropped && strcmp(NameStr(attribute->attname), NameStr(published->attname)) == 0) {
+        if (!attribute->attisdropped &&
+            strcmp(NameStr(attribute->attname), NameStr(published->attname)) == 0) {
             return attribute->attnum;
         }
     }
@@ -59,7 +60,8 @@ Registration find_registration(Relation relation, Oid* registered) {
 }
 
 const char* qualified_name(Oid relation) {
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+                                      get_rel_name(relation));
 }
 
 // The tenant column: the registered one, else one that is called tenant_id and has a usable type.
@@ -186,7 +188,8 @@ void plan_columns(RelationPlan& plan, Relation relation, Relation published, con
         }
         const AttrNumber from = stored_attribute(stored, attribute, same);
         plan.attribute_map[index] = from;
-        if (from == 0 || (!publishing.every_column && !bms_is_member(attribute->attnum, publishing.columns))) {
+        if (from == 0 ||
+            (!publishing.every_column && !bms_is_member(attribute->attnum, publishing.columns))) {
             continue;
         }
         const int column = plan.column_count++;
@@ -204,8 +207,8 @@ void plan_columns(RelationPlan& plan, Relation relation, Relation published, con
             plan.tenant_index = column;
         }
     }
-    plan.tenant_in_identity = plan.tenant_column != InvalidAttrNumber &&
-                              in_identity(plan, identity, plan.tenant_column);
+    plan.tenant_in_identity =
+        plan.tenant_column != InvalidAttrNumber && in_identity(plan, identity, plan.tenant_column);
 }
 
 } // namespace
@@ -228,14 +231,14 @@ RelationPlan* plan_relation(Relation relation, const Options& options, const Pub
         }
         plan->schema = get_namespace_name(RelationGetNamespace(published));
         plan->table = pstrdup(RelationGetRelationName(published));
-        plan->streamed = (options.include_tables == NIL ||
-                          matches(options.include_tables, plan->schema, plan->table)) &&
-                         !matches(options.exclude_tables, plan->schema, plan->table);
+        plan->streamed =
+            (options.include_tables == NIL || matches(options.include_tables, plan->schema, plan->table)) &&
+            !matches(options.exclude_tables, plan->schema, plan->table);
         if (plan->streamed) {
             plan_tenant(*plan, relation);
             plan_columns(*plan, relation, published, publishing,
                          options.format == Format::Json && !server_is_utf8());
-            plan->filter = make_row_filter(publishing, RelationGetDescr(published));
+            plan->filter = make_row_filter(publishing, published);
             plan_key(*plan, relation);
             plan->display = qualified_name(plan->relation);
             plan->schema = copy_utf8(plan->schema);

@@ -19,7 +19,7 @@ namespace pg {
 struct ColumnSource {
     AttrNumber stored = 0; // attribute number in the row that was changed (a partition's may differ)
     bool identity = false; // part of the replica identity
-    bool key = false;      // tells the row: the identity, or the primary key where the identity is the whole row
+    bool key = false; // tells the row: the identity, or the primary key where the identity is the whole row
     TypeSource type{};
 };
 
@@ -32,14 +32,14 @@ struct RelationPlan {
     const char* table = nullptr;
     const char* display = nullptr;    // the changed relation for messages, quoted, in the server's encoding
     const char* registered = nullptr; // likewise the relation that is or should be registered
-    bool streamed = false; // at least one action leaves
+    bool streamed = false;            // at least one action leaves
     PublicationActions actions = {false, false, false, false};
     wire::Access access = wire::Access::Unregistered;
     char replica_identity = 'd';
     AttrNumber tenant_column = InvalidAttrNumber; // in the stored row
     TenantType tenant_type = TenantType::None;
     bool tenant_in_identity = false;
-    int tenant_index = -1; // in `columns`
+    int tenant_index = -1;             // in `columns`
     const char* tenant_name = nullptr; // in the server's encoding
     bool needs_settings = false;
     bool names_objects = false;

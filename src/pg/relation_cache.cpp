@@ -171,11 +171,10 @@ void plan_entry(Decoder& decoder, RelationEntry& entry, Relation relation) {
 } // namespace
 
 Decoder::Decoder(const Options& options_, bool walsender)
-    : options(options_),
-      batching(options.format == Format::Frame || options.batch == Batch::On ||
-               (options.batch == Batch::Automatic && walsender)),
+    : options(options_), batching(options.format == Format::Frame || options.batch == Batch::On ||
+                                  (options.batch == Batch::Automatic && walsender)),
       charset(options.format == Format::Json && !server_is_utf8() ? wire::Charset::Ascii
-                                                                   : wire::Charset::Utf8) {
+                                                                  : wire::Charset::Utf8) {
     row.set_limit(options.max_change_bytes);
 }
 

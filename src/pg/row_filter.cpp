@@ -2,7 +2,7 @@
 
 namespace pg {
 
-RowFilter* make_row_filter(const Publishing& publishing, TupleDesc published_descriptor) {
+RowFilter* make_row_filter(const Publishing& publishing, Relation published) {
     bool any = false;
     for (const bool unfiltered : publishing.unfiltered) {
         any = any || !unfiltered;
@@ -11,7 +11,7 @@ RowFilter* make_row_filter(const Publishing& publishing, TupleDesc published_des
         return nullptr;
     }
     auto* filter = static_cast<RowFilter*>(palloc0(sizeof(RowFilter)));
-    TupleDesc descriptor = CreateTupleDescCopyConstr(published_descriptor);
+    TupleDesc descriptor = CreateTupleDescCopyConstr(RelationGetDescr(published));
     filter->executor = CreateExecutorState();
     filter->old_slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual);
     filter->new_slot = MakeSingleTupleTableSlot(descriptor, &TTSOpsVirtual);
@@ -23,6 +23,7 @@ RowFilter* make_row_filter(const Publishing& publishing, TupleDesc published_des
         Node* condition = list_length(filters) > 1
                               ? reinterpret_cast<Node*>(makeBoolExpr(OR_EXPR, filters, -1))
                               : static_cast<Node*>(linitial(filters));
+        condition = with_generated_columns(condition, published);
         filter->conditions[index] = ExecPrepareExpr(reinterpret_cast<Expr*>(condition), filter->executor);
     }
     return filter;

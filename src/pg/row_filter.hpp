@@ -15,7 +15,7 @@ struct RowFilter {
 };
 
 // Null when no action has a filter. Allocates in the current memory context.
-RowFilter* make_row_filter(const Publishing& publishing, TupleDesc published_descriptor);
+RowFilter* make_row_filter(const Publishing& publishing, Relation published);
 
 // Whether the row passes the filter of an action. `attribute_map[i]` is the attribute number in the stored row of the
 // published attribute i + 1, or 0; the slot is filled from `values` and `nulls` of the stored row.

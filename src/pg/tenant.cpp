@@ -187,8 +187,8 @@ bool TenantFilter::passes(const Tenant& tenant) const {
     case TenantType::Uuid:
         return passes_uuid(tenant.bytes);
     case TenantType::Text:
-        return std::binary_search(texts_.begin(), texts_.end(),
-                                  std::string_view(tenant.bytes, tenant.length), std::less<>());
+        return std::binary_search(texts_.begin(), texts_.end(), std::string_view(tenant.bytes, tenant.length),
+                                  std::less<>());
     case TenantType::None:
         return false;
     default:

@@ -68,8 +68,8 @@ class TenantFilter {
 
     void insert_uuid(Uuid uuid);
     static std::size_t hash(Uuid uuid) {
-        return static_cast<std::size_t>((uuid.high ^ (uuid.low * 0x9E3779B97F4A7C15ULL)) *
-                                        0xD6E8FEB86659FD93ULL >> 20);
+        return static_cast<std::size_t>(
+            (uuid.high ^ (uuid.low * 0x9E3779B97F4A7C15ULL)) * 0xD6E8FEB86659FD93ULL >> 20);
     }
 };
 

@@ -26,7 +26,7 @@ void add_boundary(LogicalDecodingContext* context, Decoder& decoder, wire::Bound
     if (!wanted(decoder, boundary.kind)) {
         return;
     }
-    boundary.gid = to_utf8(boundary.gid.data(), boundary.gid.size());
+    boundary.gid = to_utf8_without_catalogs(boundary.gid.data(), boundary.gid.size());
     make_room(context, decoder, 256 + boundary.gid.size() * 6);
     guarded([&] {
         start_item(decoder);
@@ -95,7 +95,8 @@ void leave(LogicalDecodingContext* context, Decoder& decoder, bool sent, XLogRec
     enter(decoder, Phase::Idle);
     if (sent) {
         decoder.progress_lsn = end_lsn;
-    } else if (decoder.options.format == Format::Frame && end_lsn > decoder.progress_lsn + progress_distance) {
+    } else if (decoder.options.format == Format::Frame &&
+               end_lsn > decoder.progress_lsn + progress_distance) {
         guarded([&] {
             start_item(decoder);
             wire::write_progress(decoder.out, {end_lsn});
@@ -108,7 +109,8 @@ void leave(LogicalDecodingContext* context, Decoder& decoder, bool sent, XLogRec
 
 // Whether anything of the transaction was sent may have been decided by an earlier session, so these are always said. To
 // a consumer of some tenants the name of a transaction that may be another's is not: the xid identifies it as well.
-void add_outcome(LogicalDecodingContext* context, Decoder& decoder, wire::BoundaryKind kind, ReorderBufferTXN* txn) {
+void add_outcome(LogicalDecodingContext* context, Decoder& decoder, wire::BoundaryKind kind,
+                 ReorderBufferTXN* txn) {
     wire::Boundary boundary = finished(kind, txn);
     if (decoder.options.tenants_given && !was_sent(txn)) {
         boundary.gid = {};

@@ -35,7 +35,8 @@ enum class Gather : std::uint8_t {
 struct TypeSource {
     Oid type = InvalidOid; // base type of a domain
     Gather gather = Gather::OutputFunction;
-    value::Kind direct = value::Kind::Absent; // the kind of values whose bytes are taken as they are; Absent: none
+    value::Kind direct =
+        value::Kind::Absent;     // the kind of values whose bytes are taken as they are; Absent: none
     bool needs_settings = false; // its text depends on DateStyle and the like
     bool names_objects = false;  // its text is a name that depends on search_path
     std::int16_t length = 0;

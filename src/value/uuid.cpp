@@ -17,7 +17,8 @@ void format_32_digits(char* to, const char* bytes) {
     const __m128i high = _mm_and_si128(_mm_srli_epi16(all, 4), low_mask);
     const __m128i low = _mm_and_si128(all, low_mask);
     const auto digits = [](__m128i nibbles) {
-        const __m128i letters = _mm_and_si128(_mm_cmpgt_epi8(nibbles, _mm_set1_epi8(9)), _mm_set1_epi8('a' - 10 - '0'));
+        const __m128i letters =
+            _mm_and_si128(_mm_cmpgt_epi8(nibbles, _mm_set1_epi8(9)), _mm_set1_epi8('a' - 10 - '0'));
         return _mm_add_epi8(_mm_add_epi8(nibbles, _mm_set1_epi8('0')), letters);
     };
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), digits(_mm_unpacklo_epi8(high, low)));

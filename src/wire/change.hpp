@@ -24,8 +24,8 @@ struct RowChange {
     std::optional<std::string_view> record;     // JSON object, new row
     std::optional<std::string_view> old_record; // JSON object, old row or its identity columns
     std::string_view unchanged_toast;           // JSON array of names, empty when there is none
-    bool identity_nothing = false;              // the old row is missing because REPLICA IDENTITY does not log it
-    bool omitted = false;                       // the rows are left out because they exceed max_change_bytes
+    bool identity_nothing = false; // the old row is missing because REPLICA IDENTITY does not log it
+    bool omitted = false;          // the rows are left out because they exceed max_change_bytes
 };
 
 // One frame for each TRUNCATE of up to 65,535 tables; in JSON it is one object a table.
@@ -76,11 +76,12 @@ enum class BoundaryKind : char {
 struct Boundary {
     BoundaryKind kind = BoundaryKind::Begin;
     std::uint32_t xid = 0;
-    std::uint32_t subtransaction = 0; // StreamAbort: the aborted one; equal to xid when the whole transaction is
-    std::uint64_t lsn = 0;            // of the commit, prepare or abort record; 0 where not known yet
-    std::uint64_t end_lsn = 0;        // behind that record: what a consumer confirms
-    std::int64_t time = 0;            // of commit or prepare, microseconds since 1970-01-01 UTC
-    std::string_view gid;             // two-phase only
+    std::uint32_t subtransaction =
+        0;                     // StreamAbort: the aborted one; equal to xid when the whole transaction is
+    std::uint64_t lsn = 0;     // of the commit, prepare or abort record; 0 where not known yet
+    std::uint64_t end_lsn = 0; // behind that record: what a consumer confirms
+    std::int64_t time = 0;     // of commit or prepare, microseconds since 1970-01-01 UTC
+    std::string_view gid;      // two-phase only
 };
 
 } // namespace wire

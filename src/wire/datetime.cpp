@@ -26,7 +26,8 @@ struct CivilDate {
 CivilDate civil_date(std::int64_t days_since_2000) {
     // Whole eras of 400 years make every date that PostgreSQL can hold a positive number.
     constexpr std::uint32_t eras = 20;
-    const auto days = static_cast<std::uint32_t>(days_since_2000 + days_from_civil_epoch_to_2000 + eras * 146'097);
+    const auto days =
+        static_cast<std::uint32_t>(days_since_2000 + days_from_civil_epoch_to_2000 + eras * 146'097);
     const std::uint64_t quarter_days = std::uint64_t{4} * days + 3; // the last dates are beyond 2^30 days
     const auto century = static_cast<std::uint32_t>(quarter_days / 146'097);
     const auto day_of_century = static_cast<std::uint32_t>(quarter_days % 146'097 / 4);

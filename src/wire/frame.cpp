@@ -180,7 +180,8 @@ void write_broadcast(ByteBuffer& out, const Broadcast& broadcast) {
 
 bool is_valid(const Broadcast& broadcast) {
     const auto is_name = [](std::string_view name) {
-        return !name.empty() && name.size() <= longest_broadcast_name && valid_utf8_prefix(name) == name.size();
+        return !name.empty() && name.size() <= longest_broadcast_name &&
+               valid_utf8_prefix(name) == name.size();
     };
     return is_name(broadcast.tenant) && is_name(broadcast.topic) && is_name(broadcast.event) &&
            broadcast.payload.size() <= largest_broadcast_payload && is_json(broadcast.payload);

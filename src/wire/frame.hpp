@@ -41,7 +41,7 @@ constexpr std::uint16_t no_tenant_column = 0xFFFF;
 struct Relation {
     std::uint32_t relation_id = 0;
     Access access = Access::Unregistered;
-    char replica_identity = 'd'; // pg_class.relreplident
+    char replica_identity = 'd';                    // pg_class.relreplident
     std::uint16_t tenant_column = no_tenant_column; // index into columns
     std::string_view schema;
     std::string_view table;
@@ -69,8 +69,7 @@ void write_message(ByteBuffer& out, const Message& message);
 void write_boundary(ByteBuffer& out, const Boundary& boundary);
 void write_progress(ByteBuffer& out, const Progress& progress);
 
-using Frame =
-    std::variant<Hello, Relation, RowChange, TruncateFrame, Broadcast, Message, Boundary, Progress>;
+using Frame = std::variant<Hello, Relation, RowChange, TruncateFrame, Broadcast, Message, Boundary, Progress>;
 
 enum class ReadError : std::uint8_t {
     None,

@@ -21,7 +21,8 @@ template <class Integer> Integer to_big_endian(Integer value) {
         return __builtin_bswap64(value);
     }
 }
-static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "frames are byte-swapped for little-endian machines");
+static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+              "frames are byte-swapped for little-endian machines");
 
 // Writes one frame: the length is filled in by finish().
 class FrameWriter {

@@ -194,8 +194,8 @@ void write_json_truncate(ByteBuffer& out, const JsonRelation& relation, const Js
     out.append("null", 4);
     write_place(out, transaction, truncate.position, truncate.subtransaction);
     write_text(out, truncate.cascade ? R"(,"cascade":true)" : R"(,"cascade":false)");
-    write_text(out, truncate.restart_identity ? R"(,"restart_identity":true})"
-                                              : R"(,"restart_identity":false})");
+    write_text(out,
+               truncate.restart_identity ? R"(,"restart_identity":true})" : R"(,"restart_identity":false})");
 }
 
 void write_json_broadcast(ByteBuffer& out, const JsonTransaction* transaction, const Broadcast& broadcast,

@@ -95,8 +95,8 @@ constexpr std::size_t padded_length = 16;
     const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), block);
     const __m128i controls = _mm_cmpeq_epi8(_mm_min_epu8(block, _mm_set1_epi8(0x1f)), block);
-    const __m128i marks = _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')),
-                                       _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
+    const __m128i marks =
+        _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')), _mm_cmpeq_epi8(block, _mm_set1_epi8('\\')));
     const auto special = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(controls, marks)));
     return (special & ((1U << length) - 1)) == 0 ? to + length : nullptr;
 #else
