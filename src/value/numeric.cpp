@@ -23,6 +23,12 @@ constexpr unsigned special_nan = 0xC000;
 constexpr unsigned special_positive_infinity = 0xD000;
 constexpr unsigned special_negative_infinity = 0xF000;
 
+unsigned read_group(const char* at) {
+    std::uint16_t group = 0;
+    std::memcpy(&group, at, 2);
+    return group;
+}
+
 struct Parts {
     bool negative;
     int weight; // of the first digit group, as a power of 10000
@@ -34,9 +40,7 @@ struct Parts {
         if (index < 0 || index >= group_count) {
             return 0;
         }
-        std::uint16_t digits = 0;
-        std::memcpy(&digits, groups + 2 * index, 2);
-        return digits;
+        return read_group(groups + 2 * index);
     }
 };
 
@@ -99,6 +103,17 @@ char* format_leading_group(char* to, unsigned group) {
     return to;
 }
 
+// One group before the point and up to four digits behind it; a second group may be missing, which is 0.
+char* format_small(char* to, const char* groups, std::size_t length, unsigned scale) {
+    to = format_leading_group(to, read_group(groups));
+    if (scale == 0) {
+        return to;
+    }
+    *to++ = '.';
+    format_group(to, length >= 4 ? read_group(groups + 2) : 0);
+    return to + scale;
+}
+
 char* format_special(char* to, unsigned header, std::size_t length) {
     std::string_view text;
     switch (header & special_mask) {
@@ -133,6 +148,14 @@ std::size_t numeric_room(const char* bytes, std::size_t length) {
 
 char* format_numeric(char* to, const char* bytes, std::size_t length) {
     const unsigned header = read_header(bytes, length);
+    // Most numbers: short form, not negative, digits before the point in one group, at most four behind it.
+    constexpr unsigned small_mask = sign_mask | 0x2000 | 0x0040 | 0x003F;
+    if ((header & small_mask) == short_form && length >= 4) {
+        const unsigned scale = (header & 0x1F80) >> 7;
+        if (scale <= 4) {
+            return format_small(to, bytes + 2, length - 2, scale);
+        }
+    }
     if ((header & sign_mask) == special_form) {
         return format_special(to, header, length);
     }
