@@ -122,6 +122,7 @@ DECLARE
   identity_column name;
 BEGIN
   PERFORM @extschema@.realtime_library_version(); -- makes the label provider known to this session
+  PERFORM pg_advisory_xact_lock(hashtextextended('pg_realtime registration', 0)); -- one registration at a time
   IF "table" IS NULL THEN
     RAISE EXCEPTION 'table must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
@@ -250,6 +251,7 @@ DECLARE
   labelled name;
 BEGIN
   PERFORM @extschema@.realtime_library_version(); -- makes the label provider known to this session
+  PERFORM pg_advisory_xact_lock(hashtextextended('pg_realtime registration', 0)); -- one registration at a time
   IF "table" IS NULL THEN
     RAISE EXCEPTION 'table must not be null' USING ERRCODE = 'null_value_not_allowed';
   END IF;
@@ -328,11 +330,14 @@ BEGIN
   RETURN NEXT;
 
   "check" := 'shared_preload_libraries';
-  value := current_setting('shared_preload_libraries', true);
-  ok := EXISTS (SELECT 1 FROM regexp_split_to_table(COALESCE(value, ''), '\s*,\s*') t WHERE btrim(t, ' "') IN ('pg_realtime', '$libdir/pg_realtime'));
-  detail := CASE WHEN ok THEN 'pg_realtime is preloaded'
+  SELECT s.setting INTO value FROM pg_settings s WHERE s.name = 'shared_preload_libraries';
+  ok := CASE WHEN FOUND THEN EXISTS (
+          SELECT 1 FROM regexp_split_to_table(value, '\s*,\s*') t WHERE btrim(t, ' "') IN ('pg_realtime', '$libdir/pg_realtime')) END;
+  detail := CASE WHEN ok IS NULL THEN 'only a superuser or a member of pg_read_all_settings can see shared_preload_libraries'
+                 WHEN ok THEN 'pg_realtime is preloaded'
                  ELSE 'pg_realtime is not preloaded: the change stream works, the background worker does not run, and pg_upgrade and SECURITY LABEL in other sessions do not know the label provider' END;
-  hint := CASE WHEN NOT ok THEN 'Add pg_realtime to shared_preload_libraries and restart the server.' END;
+  hint := CASE WHEN ok IS NULL THEN 'Run realtime_check_setup() as superuser.'
+               WHEN NOT ok THEN 'Add pg_realtime to shared_preload_libraries and restart the server.' END;
   RETURN NEXT;
 
   "check" := 'replication_slots';
@@ -356,11 +361,9 @@ BEGIN
   RETURN NEXT;
 
   "check" := 'publication';
-  SELECT p.puballtables::text, count(r.prrelid)
-    INTO value, count_used
-    FROM pg_publication p LEFT JOIN pg_publication_rel r ON r.prpubid = p.oid
-   WHERE p.pubname = 'pg_realtime' GROUP BY 1;
+  SELECT p.puballtables::text INTO value FROM pg_publication p WHERE p.pubname = 'pg_realtime';
   ok := FOUND;
+  SELECT count(*) INTO count_used FROM pg_publication_tables t WHERE t.pubname = 'pg_realtime';
   detail := CASE WHEN NOT ok AND EXISTS (SELECT 1 FROM @extschema@.realtime_tables) THEN 'publication pg_realtime does not exist although tables are registered: nothing is streamed'
                  WHEN NOT ok THEN 'publication pg_realtime does not exist: without option publication_names every user table is streamed'
                  WHEN value = 'true' THEN 'publication pg_realtime publishes all tables'
@@ -388,6 +391,7 @@ BEGIN
     detail := CASE
       WHEN NOT item.published THEN 'it is registered but not in publication pg_realtime'
       WHEN item.access = 'tenant' AND item.tenant_column IS NULL THEN 'its tenant column was dropped: its rows reach nobody'
+      WHEN NOT item.identified AND item.access = 'public' THEN 'it has no replica identity: PostgreSQL refuses UPDATE and DELETE on it'
       WHEN NOT item.identified THEN 'its replica identity does not tell the tenant of a DELETE: such changes reach nobody'
       WHEN item.access = 'public' THEN 'rows go to every subscriber'
       ELSE format('rows go to the tenant in column %I', item.tenant_column) END;
@@ -462,3 +466,10 @@ REVOKE ALL ON FUNCTION realtime_add_table(regclass, name, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_remove_table(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_broadcast(uuid, text, text, jsonb, boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_check_setup() FROM PUBLIC;
+
+-- What the functions above need of each other. They show nothing that the catalogs do not show to everybody, and change
+-- only tables of their caller, so that one GRANT of the function that is wanted is enough.
+GRANT EXECUTE ON FUNCTION realtime_library_version() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION realtime_identity_has_column(regclass, name) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION realtime_fit_replica_identity(regclass, name) TO PUBLIC;
+GRANT SELECT ON realtime_tables TO PUBLIC;

@@ -52,22 +52,31 @@ Payload payload_argument(FunctionCallInfo fcinfo, int number) {
     return payload;
 }
 
+[[noreturn]] void refuse_size() {
+    throw wire::Error("54000", "payload of a broadcast is too large",
+                      "It may have at most " + std::to_string(wire::largest_broadcast_payload) +
+                          " bytes as JSON text.",
+                      "Write the data into a table and broadcast its key.");
+}
+
 void write_frame(wire::ByteBuffer& out, const char* tenant_bytes, wire::Broadcast& broadcast,
                  const Payload& payload) {
     char tenant[36];
     value::format_uuid(tenant, tenant_bytes);
     broadcast.tenant = {tenant, sizeof tenant};
-    wire::ByteBuffer text(wire::largest_broadcast_payload);
+    wire::ByteBuffer text(wire::largest_broadcast_payload +
+                          1024); // writers ask for a little more than they need
     try {
         if (payload.container != nullptr) {
             value::write_jsonb(text, payload.container, payload.length, wire::Charset::Utf8);
         } else {
             wire::write_json_document(text, payload.text, wire::Charset::Utf8);
         }
-    } catch (const wire::LimitExceeded& exceeded) {
-        throw wire::Error("54000", "payload of a broadcast is too large",
-                          "It may have at most " + std::to_string(exceeded.limit) + " bytes as JSON text.",
-                          "Write the data into a table and broadcast its key.");
+    } catch (const wire::LimitExceeded&) {
+        refuse_size();
+    }
+    if (text.size() > wire::largest_broadcast_payload) {
+        refuse_size();
     }
     broadcast.payload = text.view();
     if (!wire::is_valid(broadcast)) { // sizes were checked, so it is the depth

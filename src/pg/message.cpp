@@ -124,7 +124,8 @@ void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN*
         message.lsn = place.lsn;
         message.position = place.position;
         message.transactional = transactional;
-        message.prefix = to_utf8_without_catalogs(prefix.data(), prefix.size());
+        message.prefix = IsTransactionState() ? to_utf8(prefix.data(), prefix.size())
+                                              : to_utf8_without_catalogs(prefix.data(), prefix.size());
         message.content = content;
         send_message(context, decoder, message);
     }

@@ -57,7 +57,8 @@ bool any_registration() {
 namespace {
 
 void check_label(const ObjectAddress* object, const char* label) {
-    if (object->classId != RelationRelationId) {
+    const char kind = object->classId == RelationRelationId ? get_rel_relkind(object->objectId) : '\0';
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("pg_realtime labels only tables and their tenant columns"),
                         errhint("Use realtime_add_table() and realtime_remove_table().")));

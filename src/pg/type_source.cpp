@@ -95,6 +95,8 @@ bool names_objects(Oid type) {
     case REGCOLLATIONOID:
     case REGCONFIGOID:
     case REGDICTIONARYOID:
+    case REGROLEOID:
+    case REGNAMESPACEOID:
         return true;
     default:
         return false;
@@ -143,6 +145,7 @@ void describe_type(Oid type, MemoryContext context, TypeSource& source) {
     if (type_is_rowtype(source.type)) {
         source.gather = Gather::Composite;
         source.needs_settings = true; // its columns may, and they are only known with a value
+        source.names_objects = true;
         return;
     }
     Oid function = InvalidOid;

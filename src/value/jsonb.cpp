@@ -64,6 +64,9 @@ Open open_container(const char* container, std::size_t length) {
     open.entries = container + 4;
     open.data = open.entries + entry_count * 4;
     open.data_length = length - 4 - entry_count * 4;
+    if ((header & L::is_scalar) != 0 && (object || open.count != 1)) {
+        corrupt("A scalar does not have exactly one entry.");
+    }
     open.close = object ? '}' : (header & L::is_scalar) != 0 ? '\0' : ']';
     if (object) {
         // The values start where the last key ends; some entries store that offset, the others a length.
