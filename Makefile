@@ -63,9 +63,10 @@ EXTRA_CLEAN = $(DEPENDENCIES) $(wildcard $(EXTENSION)--*.sql) build
 REGRESS = $(shell sed -n 's/^test: *//p' sql/schedule 2>/dev/null)
 REGRESS_OPTS = --encoding=UTF8 --no-locale
 
-# PGXS links with the C compiler. Symbolic functions: calls between our rooms need no PLT, and no other library that is
-# loaded into the same server can put its own function in the place of one of ours.
-SHLIB_LINK = -lstdc++ -Wl,-Bsymbolic-functions $(OPTIMISE_LINK)
+# PGXS links with the C compiler. Only what the server looks up by name leaves the library: no other one that is loaded into
+# the same server can put its own function in the place of ours. (-fvisibility=hidden would do it from PostgreSQL 16 on; in
+# 15 it hides the entry points, too.)
+SHLIB_LINK = -lstdc++ -Wl,--version-script=build/exported-symbols $(OPTIMISE_LINK)
 
 # Bitcode would be compiled with flags that know nothing of C++20, and there is nothing to inline for the JIT compiler.
 override with_llvm = no
@@ -108,8 +109,12 @@ build/compile-flags: FORCE
 $(INSTALL_SCRIPT_SQL): extension/$(EXTENSION).sql $(EXTENSION).control
 	cp $< $@
 
-# The library of another version or another set of sources must not pass for up to date.
-$(MODULE_big)$(DLSUFFIX): src/sources.mk
+build/exported-symbols: Makefile
+	@mkdir -p build
+	@echo '{ global: _PG_*; Pg_magic_func; pg_finfo_*; $(EXTENSION)_*; local: *; };' > $@
+
+# The library of another set of sources must not pass for up to date.
+$(MODULE_big)$(DLSUFFIX): src/sources.mk build/exported-symbols
 
 .PHONY: FORCE
 FORCE:
