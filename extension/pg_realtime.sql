@@ -200,7 +200,8 @@ COMMENT ON FUNCTION realtime_add_table(regclass, name, text) IS
   'Streams a table: adds it to publication pg_realtime, records its access (tenant: rows go to the tenant in tenant_column; public: to everyone) and makes its replica identity tell the tenant of a DELETE. Needs ownership of table and publication. May be called again to change column or access.';
 
 -- A partition has a replica identity of its own, which PostgreSQL does not take from its parent. One that is created or
--- attached after its root was registered is fitted here; otherwise its DELETEs would reach no tenant.
+-- attached after its root was registered is fitted here; otherwise its DELETEs would reach no tenant. Only where the root
+-- has such an identity: while a dump is restored, partitions are attached before the keys exist that are their identity.
 CREATE FUNCTION realtime_fit_new_partitions() RETURNS event_trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -219,6 +220,7 @@ BEGIN
       SELECT t.access, t.tenant_column
         FROM pg_partition_ancestors(command.objid) a
         JOIN @extschema@.realtime_tables t ON t."table" = a.relid
+       WHERE @extschema@.realtime_identity_has_column(t."table", t.tenant_column)
        LIMIT 1
     LOOP
       FOR member IN
