@@ -51,7 +51,7 @@ AS $$
                FROM pg_index i
               WHERE i.indrelid = c.oid
                 AND (CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END)
-                AND i.indimmediate
+                AND i.indimmediate AND i.indisvalid
                 AND (column_name IS NULL OR EXISTS (
                       SELECT 1
                         FROM generate_series(0, i.indnkeyatts - 1) k

@@ -2,6 +2,18 @@
 # nothing, and the slot stays usable.
 use strict;
 use warnings;
+# An ERROR during logical decoding leaves PostgreSQL's WAL file open until the session ends, with any output plugin, so a
+# thousand of them in one session need that many files.
+# Before the test modules are loaded: those take over standard output.
+BEGIN
+{
+	if (!$ENV{PG_REALTIME_FILES_RAISED})
+	{
+		$ENV{PG_REALTIME_FILES_RAISED} = 1;
+		exec 'sh', '-c', 'ulimit -n 4096 2>/dev/null; exec "$@"', 'sh', $^X, $0;
+	}
+}
+
 use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 use File::Copy qw(copy);
@@ -9,13 +21,6 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-# An ERROR during logical decoding leaves PostgreSQL's WAL file open until the session ends, with any output plugin, so a
-# thousand of them in one session need that many files.
-if (!$ENV{PG_REALTIME_FILES_RAISED})
-{
-	$ENV{PG_REALTIME_FILES_RAISED} = 1;
-	exec 'sh', '-c', 'ulimit -n 4096 2>/dev/null; exec "$@"', 'sh', $^X, $0;
-}
 my $rounds = `sh -c 'ulimit -n'` >= 2500 ? 250 : 50;
 
 my $project = abs_path(dirname(__FILE__) . '/../..');
