@@ -84,21 +84,19 @@ class Walker {
     Walker(wire::ByteBuffer& out, wire::Charset charset) : out_(out), utf8_(charset == wire::Charset::Utf8) {}
 
     void write(const char* container, std::size_t length) {
-        Open open = open_container(container, length);
-        append_if(open.close != '\0', open.close == '}' ? '{' : '[');
+        enter(container, length);
         for (;;) {
-            Nested nested = write_entries(open);
+            const Nested nested = write_entries(top());
             if (nested.container != nullptr) {
-                push(open);
-                open = open_container(nested.container, nested.length);
-                append_if(open.close != '\0', open.close == '}' ? '{' : '[');
+                ++depth_;
+                enter(nested.container, nested.length);
                 continue;
             }
-            append_if(open.close != '\0', open.close);
+            append_if(top().close != '\0', top().close);
             if (depth_ == 0) {
                 return;
             }
-            open = pop();
+            --depth_;
         }
     }
 
@@ -114,28 +112,21 @@ class Walker {
         }
     }
 
-    void push(const Open& open) {
-        if (depth_ < near_depth) {
-            near_[depth_] = open;
-        } else {
-            far_.push_back(open);
+    Open& top() { return depth_ < near_depth ? near_[depth_] : far_[depth_ - near_depth]; }
+
+    void enter(const char* container, std::size_t length) {
+        if (depth_ >= near_depth && far_.size() <= depth_ - near_depth) {
+            far_.emplace_back();
         }
-        ++depth_;
+        Open& open = top();
+        open = open_container(container, length);
+        append_if(open.close != '\0', open.close == '}' ? '{' : '[');
     }
 
-    Open pop() {
-        --depth_;
-        if (depth_ < near_depth) {
-            return near_[depth_];
-        }
-        const Open open = far_.back();
-        far_.pop_back();
-        return open;
-    }
-
-    // Writes entries until the container ends or one of them is a container itself. The place to write to lives in a
-    // local variable, because every byte written might otherwise alias the buffer's own fields.
-    Nested write_entries(Open& open) {
+    // Writes entries until the container ends or one of them is a container itself. Everything it works with lives in
+    // local variables, because every byte written might otherwise alias the fields of an object.
+    Nested write_entries(Open& outer) {
+        Open open = outer;
         char* to = out_.reserve(small_room);
         char* end = out_.end_of_room();
         const auto room = [&](std::size_t count) __attribute__((always_inline)) {
@@ -222,6 +213,9 @@ class Walker {
                     corrupt("A nested container lies outside of its parent.");
                 }
                 out_.advance_to(to);
+                outer.next = open.next;
+                outer.key_offset = open.key_offset;
+                outer.value_offset = open.value_offset;
                 return {open.data + from, stop - from};
             }
             default:
