@@ -32,6 +32,7 @@ PG_SOURCES = \
 	src/pg/relation_cache.cpp \
 	src/pg/output.cpp \
 	src/pg/transaction.cpp \
+	src/pg/change_rows.cpp \
 	src/pg/change.cpp \
 	src/pg/truncate.cpp \
 	src/pg/message.cpp \

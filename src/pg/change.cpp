@@ -1,10 +1,9 @@
 #include "pg/change.hpp"
 
+#include "pg/change_rows.hpp"
 #include "pg/decoder.hpp"
 #include "pg/encoding.hpp"
-#include "pg/gather.hpp"
 #include "pg/guard.hpp"
-#include "value/record.hpp"
 #include "wire/frame.hpp"
 
 namespace pg {
@@ -115,142 +114,6 @@ bool apply_row_filter(RelationPlan& plan, Incoming& incoming) {
     return new_in || old_in;
 }
 
-void gather_new(const RelationPlan& plan, Size most) {
-    for (int index = 0; index < plan.column_count; ++index) {
-        ColumnSource& source = plan.sources[index];
-        value::Cell& cell = plan.new_cells[index];
-        const int at = source.stored - 1;
-        if (plan.new_nulls[at]) {
-            cell.kind = value::Kind::Null;
-        } else if (gather_directly(cell, plan.new_values[at], source.type)) {
-            continue;
-        } else if (source.type.length == -1 &&
-                   VARATT_IS_EXTERNAL_ONDISK(DatumGetPointer(plan.new_values[at]))) {
-            cell.kind = value::Kind::Absent; // unchanged TOAST
-        } else {
-            gather_cell(cell, plan.new_values[at], source.type, most);
-        }
-    }
-}
-
-void gather_old(const RelationPlan& plan, Size most) {
-    for (int index = 0; index < plan.column_count; ++index) {
-        ColumnSource& source = plan.sources[index];
-        value::Cell& cell = plan.old_cells[index];
-        const int at = source.stored - 1;
-        if (!source.identity) {
-            cell.kind = value::Kind::Absent;
-        } else if (plan.old_nulls[at]) {
-            cell.kind = value::Kind::Null;
-        } else if (!gather_directly(cell, plan.old_values[at], source.type)) {
-            gather_cell(cell, plan.old_values[at], source.type, most);
-        }
-    }
-}
-
-// An UPDATE that did not touch the identity logs no old row: its identity is that of the new one.
-bool copy_identity(const RelationPlan& plan) {
-    bool any = false;
-    for (int index = 0; index < plan.column_count; ++index) {
-        const bool identity = plan.sources[index].identity;
-        any = any || identity;
-        plan.old_cells[index] = identity ? plan.new_cells[index] : value::Cell();
-    }
-    return any;
-}
-
-// Which rows of the change are sent, gathered into the cells of the plan.
-struct Rows {
-    bool has_new = false;
-    bool has_old = false;
-};
-
-Rows gather(const RelationPlan& plan, const Incoming& incoming, Size most) {
-    Rows rows;
-    const int nest_level = plan.needs_settings ? enter_settings(plan.names_objects) : 0;
-    if (incoming.new_tuple != nullptr && incoming.action != wire::Action::Delete) {
-        gather_new(plan, most);
-        rows.has_new = true;
-    }
-    if (incoming.action != wire::Action::Insert) {
-        if (incoming.old_tuple != nullptr) {
-            gather_old(plan, most);
-            rows.has_old = true;
-        } else if (rows.has_new) {
-            rows.has_old = copy_identity(plan);
-        }
-    }
-    leave_settings(nest_level);
-    return rows;
-}
-
-// Where the encoded parts lie in the row buffer.
-struct Encoded {
-    std::size_t new_end = 0;
-    std::size_t old_end = 0;
-    bool omitted = false;
-};
-
-void encode_rows(Decoder& decoder, const RelationPlan& plan, const Rows& rows, Encoded& encoded) {
-    wire::ByteBuffer& row = decoder.row;
-    row.clear();
-    if (rows.has_new) {
-        value::write_record(row, plan.columns, plan.new_cells, plan.column_count, decoder.charset);
-    }
-    encoded.new_end = row.size();
-    if (rows.has_old) {
-        value::write_record(row, plan.columns, plan.old_cells, plan.column_count, decoder.charset);
-    }
-    encoded.old_end = row.size();
-    if (!rows.has_new) {
-        return;
-    }
-    for (int index = 0; index < plan.column_count; ++index) {
-        if (plan.new_cells[index].kind == value::Kind::Absent) {
-            row.append(row.size() == encoded.old_end ? '[' : ',');
-            wire::write_json_string(row, plan.names[index], decoder.charset);
-        }
-    }
-    if (row.size() > encoded.old_end) {
-        row.append(']');
-    }
-}
-
-// A row that is too large is sent as its key alone, so that a consumer knows which row to fetch.
-void encode_key_only(Decoder& decoder, const RelationPlan& plan, const Rows& rows, Encoded& encoded) {
-    for (int index = 0; index < plan.column_count; ++index) {
-        if (!plan.sources[index].key) {
-            plan.new_cells[index].kind = value::Kind::Absent;
-            plan.old_cells[index].kind = value::Kind::Absent;
-        }
-    }
-    decoder.row.clear();
-    if (rows.has_new) {
-        value::write_record(decoder.row, plan.columns, plan.new_cells, plan.column_count, decoder.charset);
-    }
-    encoded.new_end = decoder.row.size();
-    if (rows.has_old) {
-        value::write_record(decoder.row, plan.columns, plan.old_cells, plan.column_count, decoder.charset);
-    }
-    encoded.old_end = decoder.row.size();
-}
-
-void encode(Decoder& decoder, const RelationPlan& plan, const Rows& rows, Encoded& encoded) {
-    try {
-        encode_rows(decoder, plan, rows, encoded);
-        return;
-    } catch (const wire::LimitExceeded&) {
-        encoded.omitted = true;
-    }
-    try {
-        encode_key_only(decoder, plan, rows, encoded);
-    } catch (const wire::LimitExceeded&) {
-        decoder.row.clear();
-        encoded.new_end = 0;
-        encoded.old_end = 0;
-    }
-}
-
 void write(Decoder& decoder, RelationEntry& entry, wire::RowChange& change, const Tenant& tenant) {
     char text[longest_tenant * 4];
     if (tenant.known()) {
@@ -292,11 +155,10 @@ void log_omission(const Decoder& decoder, const RelationPlan& plan, std::uint64_
 void send(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn, RelationEntry& entry,
           const Incoming& incoming, ReorderBufferTXN* change_txn, std::uint64_t position) {
     const RelationPlan& plan = *entry.plan;
-    const Rows rows = gather(plan, incoming, decoder.options.max_change_bytes);
     const Tenant tenant =
         in_utf8(incoming.action == wire::Action::Delete ? incoming.old_tenant : incoming.new_tenant);
-    Encoded encoded;
-    guarded([&] { encode(decoder, plan, rows, encoded); });
+    const EncodedRows rows = encode_change_rows(
+        decoder, plan, {incoming.new_tuple != nullptr, incoming.old_tuple != nullptr}, incoming.action);
     open_transaction(context, decoder, txn);
     const Size columns = decoder.options.format == Format::Json ? entry.text.json->columns.size() : 0;
     make_room(context, decoder, decoder.row.size() + columns + tenant.length * 6 + 1024);
@@ -307,19 +169,19 @@ void send(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* t
         change.relation_id = plan.published_relation;
         change.position = position;
         change.subtransaction = subtransaction_of(decoder, txn, change_txn);
-        if (rows.has_new && encoded.new_end > 0) {
-            change.record = bytes.substr(0, encoded.new_end);
+        if (rows.has_new && rows.new_end > 0) {
+            change.record = bytes.substr(0, rows.new_end);
         }
-        if (rows.has_old && encoded.old_end > 0) {
-            change.old_record = bytes.substr(encoded.new_end, encoded.old_end - encoded.new_end);
+        if (rows.has_old && rows.old_end > 0) {
+            change.old_record = bytes.substr(rows.new_end, rows.old_end - rows.new_end);
         }
-        change.unchanged_toast = bytes.substr(encoded.old_end);
+        change.unchanged_toast = bytes.substr(rows.old_end);
         change.identity_nothing = !rows.has_old && incoming.action != wire::Action::Insert;
-        change.omitted = encoded.omitted;
+        change.omitted = rows.omitted;
         write(decoder, entry, change, tenant);
     });
     decoder.counters.sent += 1;
-    if (encoded.omitted) {
+    if (rows.omitted) {
         decoder.counters.omitted += 1;
         if (decoder.counters.omitted == 1) {
             log_omission(decoder, plan, position);
