@@ -8,11 +8,6 @@ namespace pg {
 
 namespace {
 
-struct Place {
-    std::uint64_t lsn = 0;
-    std::uint64_t position = 0;
-};
-
 void send_broadcast(LogicalDecodingContext* context, Decoder& decoder, const wire::Broadcast& broadcast) {
     make_room(context, decoder, broadcast.payload.size() * 2 + 4096);
     guarded([&] {
@@ -99,9 +94,7 @@ std::uint32_t streamed_subtransaction(const Decoder& decoder, ReorderBufferTXN* 
 
 void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN* txn, std::uint64_t lsn,
             bool transactional, std::string_view prefix, std::string_view content) {
-    Place place;
-    place.lsn = lsn;
-    place.position = transactional ? decoder.progress->next_position(lsn) : lsn;
+    const std::uint64_t position = transactional ? decoder.progress->next_position(lsn) : lsn;
     wire::Broadcast broadcast;
     const bool own = prefix == wire::broadcast_message_prefix;
     const bool wanted = own ? wanted_broadcast(decoder, content, lsn, broadcast) : decoder.options.messages;
@@ -111,18 +104,18 @@ void handle(LogicalDecodingContext* context, Decoder& decoder, ReorderBufferTXN*
     }
     if (transactional) {
         open_transaction(context, decoder, txn);
-        place.lsn = decoder.phase == Phase::Plain ? top_transaction(txn)->final_lsn : 0;
+        lsn = decoder.phase == Phase::Plain ? top_transaction(txn)->final_lsn : 0;
     }
     if (own) {
-        broadcast.lsn = place.lsn;
-        broadcast.position = place.position;
+        broadcast.lsn = lsn;
+        broadcast.position = position;
         broadcast.subtransaction = streamed_subtransaction(decoder, txn, broadcast.subtransaction);
         broadcast.transactional = transactional;
         send_broadcast(context, decoder, broadcast);
     } else {
         wire::Message message;
-        message.lsn = place.lsn;
-        message.position = place.position;
+        message.lsn = lsn;
+        message.position = position;
         message.transactional = transactional;
         message.prefix = IsTransactionState() ? to_utf8(prefix.data(), prefix.size())
                                               : to_utf8_without_catalogs(prefix.data(), prefix.size());

@@ -13,7 +13,7 @@
 
 namespace wire {
 
-// How bytes above 0x7f are written. Utf8 copies them (the input must be UTF-8). Ascii writes \uXXXX, so that the text
+// How bytes above 0x7f are written. Utf8 copies them (the input must be UTF-8). Ascii writes \u escapes, so that the text
 // is valid in every server encoding. Input that is not UTF-8 becomes U+FFFD in Ascii mode.
 enum class Charset : std::uint8_t { Utf8, Ascii };
 
