@@ -35,6 +35,7 @@ sub start
 {
 	my ($self) = @_;
 	return if $self->running;
+	$self->cut_torn_line;
 	my @command = $self->command;
 	$self->{pid} = fork // die "fork: $!";
 	if ($self->{pid} == 0)
@@ -43,6 +44,19 @@ sub start
 		open STDERR, '>&', \*STDOUT;
 		exec @command;
 	}
+	return;
+}
+
+# What a killed pg_recvlogical wrote last may be part of a line. It has not confirmed it, so it comes again; left there, the
+# next line would be glued to it.
+sub cut_torn_line
+{
+	my ($self) = @_;
+	return unless -e $self->{file};
+	my $text = PostgreSQL::Test::Utils::slurp_file($self->{file});
+	my $end  = rindex($text, "\n") + 1;
+	return if $end == length $text;
+	truncate $self->{file}, $end or die "$self->{file}: $!";
 	return;
 }
 
@@ -77,6 +91,7 @@ sub catch_up
 {
 	my ($self) = @_;
 	$self->signal('TERM');
+	$self->cut_torn_line;
 	# A record behind the end, so that there is something to decode or a keepalive to answer.
 	my $end = $self->{node}->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
 	$self->{node}->safe_psql($self->{database}, "SELECT pg_logical_emit_message(true, 'end', 'x')");
