@@ -48,13 +48,15 @@ else
 include src/sources.mk
 
 # Rooms that never see a PostgreSQL header, and the one that does.
-PURE_OBJS = $(patsubst %.cpp,%.o,$(WIRE_SOURCES) $(VALUE_SOURCES))
+PURE_OBJS = $(patsubst %.cpp,%.o,$(WIRE_SOURCES) $(VALUE_SOURCES) $(METRIC_SOURCES) $(ALERT_SOURCES) $(MONITOR_SOURCES))
 PG_OBJS = $(patsubst %.cpp,%.o,$(PG_SOURCES))
 
 MODULE_big = $(EXTENSION)
 OBJS = $(PURE_OBJS) $(PG_OBJS)
 DEPENDENCIES = $(OBJS:.o=.d)
 INSTALL_SCRIPT_SQL = $(EXTENSION)--$(EXTVERSION).sql
+# The parts of the install script, in the order of their numbers.
+INSTALL_SCRIPT_PARTS = $(sort $(wildcard extension/[0-9][0-9]_*.sql))
 DATA = $(wildcard extension/$(EXTENSION)--*--*.sql)
 DATA_built = $(INSTALL_SCRIPT_SQL)
 EXTRA_CLEAN = $(DEPENDENCIES) $(wildcard $(EXTENSION)--*.sql) build
@@ -106,8 +108,8 @@ build/compile-flags: FORCE
 	@printf '%s\n' '$(COMPILE_PURE)' '$(COMPILE_PG)' '$(EXTVERSION)' '$(VERSION)' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-$(INSTALL_SCRIPT_SQL): extension/$(EXTENSION).sql $(EXTENSION).control
-	cp $< $@
+$(INSTALL_SCRIPT_SQL): $(INSTALL_SCRIPT_PARTS) $(EXTENSION).control
+	cat $(INSTALL_SCRIPT_PARTS) > $@
 
 build/exported-symbols: Makefile
 	@mkdir -p build

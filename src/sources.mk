@@ -16,6 +16,29 @@ VALUE_SOURCES = \
 	src/value/jsonb.cpp \
 	src/value/record.cpp
 
+METRIC_SOURCES = \
+	src/metric/health.cpp \
+	src/metric/sketch.cpp \
+	src/metric/signal.cpp \
+	src/metric/subscription.cpp \
+	src/metric/value.cpp
+
+ALERT_SOURCES = \
+	src/alert/rule.cpp \
+	src/alert/verdict.cpp \
+	src/alert/compile.cpp \
+	src/alert/flapping.cpp \
+	src/alert/state.cpp \
+	src/alert/number_text.cpp \
+	src/alert/harmless_text.cpp \
+	src/alert/message.cpp
+
+MONITOR_SOURCES = \
+	src/monitor/rule_list.cpp \
+	src/monitor/engine.cpp \
+	src/monitor/outgoing.cpp \
+	src/monitor/announcement.cpp
+
 PG_SOURCES = \
 	src/pg/module.cpp \
 	src/pg/plugin.cpp \
@@ -36,4 +59,22 @@ PG_SOURCES = \
 	src/pg/change.cpp \
 	src/pg/truncate.cpp \
 	src/pg/message.cpp \
-	src/pg/broadcast.cpp
+	src/pg/broadcast.cpp \
+	src/pg/monitor/extension.cpp \
+	src/pg/monitor/settings.cpp \
+	src/pg/monitor/words.cpp \
+	src/pg/monitor/sketch.cpp \
+	src/pg/monitor/health.cpp \
+	src/pg/monitor/statement.cpp \
+	src/pg/monitor/load.cpp \
+	src/pg/monitor/configuration.cpp \
+	src/pg/monitor/ingest.cpp \
+	src/pg/monitor/store.cpp \
+	src/pg/monitor/announce.cpp \
+	src/pg/monitor/pass.cpp \
+	src/pg/monitor/run_pass.cpp \
+	src/pg/monitor/dirty.cpp \
+	src/pg/monitor/triggers.cpp \
+	src/pg/monitor/worker.cpp \
+	src/pg/monitor/launcher.cpp \
+	src/pg/monitor/status.cpp

@@ -1,5 +1,8 @@
 // What PostgreSQL looks for when it loads the library.
 
+#include "pg/monitor/dirty.hpp"
+#include "pg/monitor/settings.hpp"
+#include "pg/monitor/worker.hpp"
 #include "pg/postgres.hpp"
 #include "pg/registration.hpp"
 
@@ -9,6 +12,11 @@ PG_MODULE_MAGIC;
 PGDLLEXPORT void _PG_init(void);
 void _PG_init(void) {
     pg::register_labels();
+    pg::monitor::settings::define();
+    if (process_shared_preload_libraries_in_progress) {
+        pg::monitor::request_shared_memory();
+        pg::monitor::register_launcher();
+    }
 }
 
 // Calling any C function loads the library, and with it the label provider, in a session where nothing preloaded it.

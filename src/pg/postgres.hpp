@@ -7,42 +7,68 @@ extern "C" {
 
 #include "access/detoast.h"
 #include "access/genam.h"
+#include "access/heapam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
 #include "access/xlog.h"
+#include "access/xlogrecovery.h"
 #include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
 #include "catalog/partition.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_extension.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_publication.h"
 #include "catalog/pg_publication_rel.h"
 #include "catalog/pg_seclabel.h"
 #include "catalog/pg_type.h"
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
 #include "commands/extension.h"
 #include "commands/seclabel.h"
+#include "commands/trigger.h"
+#include "common/base64.h"
+#include "common/hashfn.h"
 #include "common/shortest_dec.h"
 #include "executor/executor.h"
+#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
+#include "libpq/pqformat.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_coerce.h"
+#include "parser/parse_type.h"
 #include "parser/scansup.h"
+#include "pgstat.h"
 #include "pgtime.h"
+#include "portability/instr_time.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
 #include "replication/logical.h"
 #include "replication/message.h"
 #include "replication/origin.h"
 #include "replication/output_plugin.h"
 #include "replication/walsender.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lock.h"
+#include "storage/lwlock.h"
+#include "storage/proc.h"
+#include "storage/procarray.h"
+#include "storage/procsignal.h"
+#include "storage/shmem.h"
+#include "tcop/utility.h"
+#include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/bytea.h"
@@ -65,6 +91,7 @@ extern "C" {
 #include "utils/uuid.h"
 #include "utils/varbit.h"
 #include "utils/varlena.h"
+#include "utils/xid8.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -132,6 +159,24 @@ inline XLogRecPtr log_message(const char* prefix, const char* message, Size size
     return LogLogicalMessage(prefix, message, size, transactional, false);
 #else
     return LogLogicalMessage(prefix, message, size, transactional);
+#endif
+}
+
+// 16 put the ownership of all kinds of objects into one function.
+inline bool owns_database(Oid database) {
+#if PG_VERSION_NUM >= 160000
+    return object_ownercheck(DatabaseRelationId, database, GetUserId());
+#else
+    return pg_database_ownercheck(database, GetUserId());
+#endif
+}
+
+// 16 can return the error instead of raising it.
+inline void parse_type_name(const char* name, Oid* type, int32* modifier) {
+#if PG_VERSION_NUM >= 160000
+    (void)parseTypeString(name, type, modifier, nullptr);
+#else
+    parseTypeString(name, type, modifier, false);
 #endif
 }
 

@@ -109,6 +109,25 @@ $$;
 COMMENT ON FUNCTION realtime_fit_replica_identity(regclass, name) IS
   'Makes the replica identity of a table contain a column: an existing unique index where one fits, else FULL. Used by realtime_add_table().';
 
+CREATE FUNCTION realtime_forget_tenant_column(relation regclass) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  labelled name;
+BEGIN
+  FOR labelled IN
+    SELECT a.attname
+      FROM pg_seclabel l JOIN pg_attribute a ON a.attrelid = l.objoid AND a.attnum = l.objsubid
+     WHERE l.provider = 'pg_realtime' AND l.classoid = 'pg_class'::regclass AND l.objoid = relation AND l.objsubid > 0
+  LOOP
+    EXECUTE format('SECURITY LABEL FOR pg_realtime ON COLUMN %s.%I IS NULL', relation, labelled);
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION realtime_forget_tenant_column(regclass) IS
+  'Takes the label of the tenant column off a table. Used by realtime_add_table() and realtime_remove_table().';
+
 CREATE FUNCTION realtime_add_table("table" regclass, tenant_column name DEFAULT 'tenant_id', access text DEFAULT 'tenant')
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -117,7 +136,6 @@ AS $$
 DECLARE
   relation pg_class;
   column_type regtype;
-  labelled name;
   member regclass;
   identity_column name;
 BEGIN
@@ -174,13 +192,7 @@ BEGIN
     EXECUTE format('ALTER PUBLICATION pg_realtime ADD TABLE ONLY %s', "table");
   END IF;
 
-  FOR labelled IN
-    SELECT a.attname
-      FROM pg_seclabel l JOIN pg_attribute a ON a.attrelid = l.objoid AND a.attnum = l.objsubid
-     WHERE l.provider = 'pg_realtime' AND l.classoid = 'pg_class'::regclass AND l.objoid = "table" AND l.objsubid > 0
-  LOOP
-    EXECUTE format('SECURITY LABEL FOR pg_realtime ON COLUMN %s.%I IS NULL', "table", labelled);
-  END LOOP;
+  PERFORM @extschema@.realtime_forget_tenant_column("table");
   EXECUTE format('SECURITY LABEL FOR pg_realtime ON TABLE %s IS %L', "table", access);
   IF access = 'tenant' THEN
     EXECUTE format('SECURITY LABEL FOR pg_realtime ON COLUMN %s.%I IS ''tenant''', "table", tenant_column);
@@ -249,8 +261,6 @@ CREATE FUNCTION realtime_remove_table("table" regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-  labelled name;
 BEGIN
   PERFORM @extschema@.realtime_library_version(); -- makes the label provider known to this session
   PERFORM pg_advisory_xact_lock(hashtextextended('pg_realtime registration', 0)); -- one registration at a time
@@ -267,13 +277,7 @@ BEGIN
               WHERE p.pubname = 'pg_realtime' AND r.prrelid = "table") THEN
     EXECUTE format('ALTER PUBLICATION pg_realtime DROP TABLE ONLY %s', "table");
   END IF;
-  FOR labelled IN
-    SELECT a.attname
-      FROM pg_seclabel l JOIN pg_attribute a ON a.attrelid = l.objoid AND a.attnum = l.objsubid
-     WHERE l.provider = 'pg_realtime' AND l.classoid = 'pg_class'::regclass AND l.objoid = "table" AND l.objsubid > 0
-  LOOP
-    EXECUTE format('SECURITY LABEL FOR pg_realtime ON COLUMN %s.%I IS NULL', "table", labelled);
-  END LOOP;
+  PERFORM @extschema@.realtime_forget_tenant_column("table");
   EXECUTE format('SECURITY LABEL FOR pg_realtime ON TABLE %s IS NULL', "table");
 END
 $$;
@@ -447,6 +451,15 @@ BEGIN
   hint := CASE WHEN NOT ok THEN 'ALTER SYSTEM SET max_slot_wal_keep_size = ''20GB''; SELECT pg_reload_conf();' END;
   RETURN NEXT;
 
+  "check" := 'worker';
+  ok := CASE WHEN pg_has_role('pg_read_all_stats', 'USAGE')
+             THEN EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datname = current_database() AND a.backend_type = 'pg_realtime worker') END;
+  detail := CASE WHEN ok THEN 'reports are judged as they are committed'
+                 WHEN NOT ok THEN 'no worker runs: reports are judged only when realtime_run_pass() is called'
+                 ELSE 'only members of pg_read_all_stats can see whether a worker runs' END;
+  hint := CASE WHEN NOT ok THEN 'Add pg_realtime to shared_preload_libraries and restart the server; without it call realtime_run_pass() every few seconds.' END;
+  RETURN NEXT;
+
   "check" := 'broadcast_privilege';
   ok := NOT has_function_privilege('public', 'pg_catalog.pg_logical_emit_message(boolean, text, text)', 'EXECUTE')
     AND NOT has_function_privilege('public', 'pg_catalog.pg_logical_emit_message(boolean, text, bytea)', 'EXECUTE');
@@ -464,6 +477,7 @@ COMMENT ON FUNCTION realtime_check_setup() IS
 REVOKE ALL ON FUNCTION realtime_library_version() FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_identity_has_column(regclass, name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_fit_replica_identity(regclass, name) FROM PUBLIC;
+REVOKE ALL ON FUNCTION realtime_forget_tenant_column(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_add_table(regclass, name, text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_remove_table(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION realtime_broadcast(uuid, text, text, jsonb, boolean) FROM PUBLIC;
@@ -474,4 +488,5 @@ REVOKE ALL ON FUNCTION realtime_check_setup() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION realtime_library_version() TO PUBLIC;
 GRANT EXECUTE ON FUNCTION realtime_identity_has_column(regclass, name) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION realtime_fit_replica_identity(regclass, name) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION realtime_forget_tenant_column(regclass) TO PUBLIC;
 GRANT SELECT ON realtime_tables TO PUBLIC;

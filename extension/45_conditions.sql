@@ -1,0 +1,143 @@
+-- Conditions of alert rules ------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION realtime_alert_conditions(conditions jsonb)
+RETURNS TABLE ("position" integer, kind text, child_count integer, metric text, aggregation text, operator text,
+               threshold double precision, upper double precision, window_seconds integer)
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+  most_nodes constant integer := 64;
+  deepest constant integer := 8;
+  -- Nodes that are still to be visited, the next one last, with their paths and depths.
+  nodes jsonb[] := ARRAY[conditions];
+  paths text[] := ARRAY['conditions'];
+  depths integer[] := ARRAY[1];
+  node jsonb;
+  path text;
+  depth integer;
+  children jsonb;
+  name text;
+  burn jsonb;
+  number numeric;
+BEGIN
+  "position" := -1;
+  WHILE cardinality(nodes) > 0 LOOP
+    node := nodes[cardinality(nodes)];
+    path := paths[cardinality(paths)];
+    depth := depths[cardinality(depths)];
+    nodes := nodes[:cardinality(nodes) - 1];
+    paths := paths[:cardinality(paths) - 1];
+    depths := depths[:cardinality(depths) - 1];
+    "position" := "position" + 1;
+    child_count := 0;
+    metric := NULL; aggregation := NULL; operator := NULL; threshold := NULL; upper := NULL; window_seconds := NULL;
+    IF "position" >= most_nodes THEN
+      RAISE EXCEPTION 'conditions have more than % nodes', most_nodes USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    IF depth > deepest THEN
+      RAISE EXCEPTION '% is nested deeper than % levels', path, deepest USING ERRCODE = 'program_limit_exceeded';
+    END IF;
+    IF jsonb_typeof(node) <> 'object' THEN
+      RAISE EXCEPTION '% must be an object, not %', path, left(node::text, 100)
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Use {"all": [...]}, {"any": [...]}, {"not": {...}}, {"burn_rate": {...}} or a condition.';
+    END IF;
+
+    IF node ? 'all' OR node ? 'any' OR node ? 'not' OR node ? 'burn_rate' THEN
+      IF (SELECT count(*) FROM jsonb_object_keys(node)) <> 1 THEN
+        RAISE EXCEPTION '% must have exactly one of all, any, not and burn_rate', path USING ERRCODE = 'invalid_parameter_value';
+      END IF;
+      SELECT k INTO name FROM jsonb_object_keys(node) k;
+      IF name = 'burn_rate' THEN
+        burn := node -> 'burn_rate';
+        IF jsonb_typeof(burn) <> 'object'
+           OR EXISTS (SELECT 1 FROM unnest(ARRAY['objective', 'factor', 'long_window_seconds', 'short_window_seconds']) k
+                       WHERE jsonb_typeof(burn -> k) IS DISTINCT FROM 'number') THEN
+          RAISE EXCEPTION '%.burn_rate must have the numbers objective, factor, long_window_seconds and short_window_seconds', path
+            USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        number := (burn ->> 'objective')::numeric;
+        IF number <= 0 OR number >= 1 THEN
+          RAISE EXCEPTION '%.burn_rate.objective must be between 0 and 1, not %', path, number USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        number := (burn ->> 'factor')::numeric * (1 - number);
+        -- Errors burn the budget too fast over the long window, and still do over the short one.
+        children := jsonb_build_array(
+          jsonb_build_object('metric', 'error_rate', 'operator', '>', 'threshold', number, 'window_seconds', burn -> 'long_window_seconds'),
+          jsonb_build_object('metric', 'error_rate', 'operator', '>', 'threshold', number, 'window_seconds', burn -> 'short_window_seconds'));
+        kind := 'all';
+      ELSIF name = 'not' THEN
+        children := jsonb_build_array(node -> 'not');
+        kind := 'not';
+      ELSE
+        children := node -> name;
+        kind := name;
+        IF jsonb_typeof(children) <> 'array' OR jsonb_array_length(children) = 0 THEN
+          RAISE EXCEPTION '%.% must be an array of one condition or more', path, name USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF jsonb_array_length(children) > most_nodes THEN
+          RAISE EXCEPTION 'conditions have more than % nodes', most_nodes USING ERRCODE = 'program_limit_exceeded';
+        END IF;
+      END IF;
+      child_count := jsonb_array_length(children);
+      FOR child IN REVERSE child_count - 1 .. 0 LOOP
+        nodes := nodes || ARRAY[children -> child];
+        paths := paths || (path || '.' || name || CASE name WHEN 'not' THEN '' ELSE '[' || child || ']' END);
+        depths := depths || (depth + 1);
+      END LOOP;
+      RETURN NEXT;
+      CONTINUE;
+    END IF;
+
+    kind := 'leaf';
+    SELECT k INTO name FROM jsonb_object_keys(node) k
+     WHERE k NOT IN ('metric', 'aggregation', 'operator', 'threshold', 'upper', 'window_seconds') LIMIT 1;
+    IF FOUND THEN
+      RAISE EXCEPTION '% has the unknown key "%"', path, name
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Valid is: metric, aggregation, operator, threshold, upper, window_seconds.';
+    END IF;
+    metric := node ->> 'metric';
+    IF jsonb_typeof(node -> 'metric') IS DISTINCT FROM 'string' OR metric !~ '^[a-z][a-z0-9_]{0,62}$' THEN
+      RAISE EXCEPTION '%.metric must be the name of a metric, not %', path, COALESCE(left((node -> 'metric')::text, 100), 'missing')
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    aggregation := COALESCE(node ->> 'aggregation', 'default');
+    IF aggregation NOT IN ('default', 'avg', 'min', 'max', 'sum', 'count', 'rate', 'p50', 'p90', 'p95', 'p99', 'last') THEN
+      RAISE EXCEPTION '%.aggregation is not valid: "%"', path, left(aggregation, 100)
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Valid is: default, avg, min, max, sum, count, rate, p50, p90, p95, p99, last.';
+    END IF;
+    operator := COALESCE(node ->> 'operator', '>');
+    IF operator NOT IN ('>', '>=', '<', '<=', '=', '!=', 'between', 'outside') THEN
+      RAISE EXCEPTION '%.operator is not valid: "%"', path, left(operator, 100)
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'Valid is: >, >=, <, <=, =, !=, between, outside.';
+    END IF;
+    IF jsonb_typeof(node -> 'threshold') IS DISTINCT FROM 'number' THEN
+      RAISE EXCEPTION '%.threshold must be a number, not %', path, COALESCE(left((node -> 'threshold')::text, 100), 'missing')
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF node ? 'upper' AND jsonb_typeof(node -> 'upper') <> 'number' OR (operator IN ('between', 'outside')) <> (node ? 'upper') THEN
+      RAISE EXCEPTION '%.upper must be a number, for between and outside only', path USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF node ? 'window_seconds' AND (jsonb_typeof(node -> 'window_seconds') <> 'number'
+         OR (node ->> 'window_seconds')::numeric NOT BETWEEN 10 AND 2592000) THEN
+      RAISE EXCEPTION '%.window_seconds must be between 10 and 2592000, not %', path, left((node -> 'window_seconds')::text, 100)
+        USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF abs((node ->> 'threshold')::numeric) > 1e300 OR abs((node ->> 'upper')::numeric) > 1e300 THEN
+      RAISE EXCEPTION '%.threshold is out of range', path USING ERRCODE = 'numeric_value_out_of_range';
+    END IF;
+    threshold := (node ->> 'threshold')::double precision;
+    upper := (node ->> 'upper')::double precision;
+    window_seconds := (node ->> 'window_seconds')::numeric;
+    IF upper <= threshold THEN
+      RAISE EXCEPTION '%.upper must be above threshold %', path, threshold USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+END
+$$;
+COMMENT ON FUNCTION realtime_alert_conditions(jsonb) IS
+  'The tree of alert_rules.conditions as rows, each node before its children; an error (22023, 54000) that names the node when it is not valid.';
+REVOKE ALL ON FUNCTION realtime_alert_conditions(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION realtime_alert_conditions(jsonb) TO realtime_writer;

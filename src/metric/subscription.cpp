@@ -1,0 +1,295 @@
+#include "metric/subscription.hpp"
+
+#include <algorithm>
+
+namespace metric {
+
+namespace {
+
+Time kept(std::int32_t resolution, const Limits& limits) {
+    switch (resolution) {
+    case 10:
+        return limits.keep_fine;
+    case 60:
+        return limits.keep_minutes;
+    default:
+        return limits.keep_hours;
+    }
+}
+
+std::size_t index_of(std::int32_t resolution) {
+    return resolution == resolutions[0] ? 0 : resolution == resolutions[1] ? 1 : 2;
+}
+
+bool went_backwards(const Counters& now, const Counters& before) {
+    return now.messages_received < before.messages_received || now.messages_sent < before.messages_sent ||
+           now.errors < before.errors || now.retries < before.retries || now.bytes < before.bytes;
+}
+
+Counters difference(const Counters& now, const Counters& before) {
+    return {now.messages_received - before.messages_received, now.messages_sent - before.messages_sent,
+            now.errors - before.errors, now.retries - before.retries, now.bytes - before.bytes};
+}
+
+void add(Counters& to, const Counters& increments) {
+    to.messages_received += increments.messages_received;
+    to.messages_sent += increments.messages_sent;
+    to.errors += increments.errors;
+    to.retries += increments.retries;
+    to.bytes += increments.bytes;
+}
+
+} // namespace
+
+void Bucket::merge(const Bucket& other) {
+    reports += other.reports;
+    add(increments, other.increments);
+    latency.merge(other.latency);
+    active_connections = other.active_connections;
+    stale_connections = other.stale_connections;
+    cpu_sum += other.cpu_sum;
+    cpu_count += other.cpu_count;
+    memory_sum += other.memory_sum;
+    memory_count += other.memory_count;
+    memory_max = std::max(memory_max, other.memory_max);
+    health_score = other.health_score ? other.health_score : health_score;
+}
+
+void SampleBucket::add(double value) {
+    min = count == 0 ? value : std::min(min, value);
+    max = count == 0 ? value : std::max(max, value);
+    count += 1;
+    sum += value;
+    last = value;
+    distribution.add(value);
+}
+
+void SampleBucket::merge(const SampleBucket& other) {
+    if (other.count == 0) {
+        return;
+    }
+    min = count == 0 ? other.min : std::min(min, other.min);
+    max = count == 0 ? other.max : std::max(max, other.max);
+    count += other.count;
+    sum += other.sum;
+    last = other.last;
+    distribution.merge(other.distribution);
+}
+
+Series<Bucket>& Subscription::series(std::int32_t resolution) {
+    return series_[index_of(resolution)];
+}
+
+const Series<Bucket>& Subscription::series(std::int32_t resolution) const {
+    return series_[index_of(resolution)];
+}
+
+// A bucket that was forgotten is stored; a new one in its place would overwrite it with less.
+bool Subscription::is_kept(std::int32_t resolution, Time at, const Limits& limits) const {
+    const Time length = resolution * second;
+    const Time start = at - at % length;
+    return latest_ == never || start + length > latest_ - kept(resolution, limits);
+}
+
+void Subscription::count(const Connection& connection, std::int32_t sign) {
+    if (connection.presence == Connection::Presence::Active) {
+        active_ += sign * connection.connection_count;
+    } else if (connection.presence == Connection::Presence::Stale) {
+        stale_ += sign * connection.connection_count;
+    }
+}
+
+void Subscription::apply(const Report& report, const Limits& limits) {
+    latest_ = std::max(latest_, report.recorded_at);
+    reported_.reset();
+    const auto [found, is_new] = connections_.try_emplace(std::string(report.connection_id));
+    Connection& connection = found->second;
+    if (is_new) {
+        connection.first_seen_at = report.recorded_at;
+    } else if (report.heartbeat_at < connection.heartbeat_at) {
+        return; // overtaken: what it counted is in the later report
+    }
+    Counters increments = report.counters;
+    if (went_backwards(report.counters, connection.counters)) {
+        connection.resets += 1; // the client started anew, and counted from zero
+    } else {
+        increments = difference(report.counters, connection.counters);
+    }
+    count(connection, -1);
+    connection.counters = report.counters;
+    connection.avg_response_time_ms = report.avg_response_time_ms;
+    connection.cpu_percent = report.cpu_percent;
+    connection.memory_mb = report.memory_mb;
+    connection.connection_count = report.connection_count;
+    connection.quality = report.quality;
+    connection.health_score = report.health_score;
+    connection.heartbeat_at = report.heartbeat_at;
+    connection.dirty = true;
+    connection.presence = report.heartbeat_at + limits.stale_after > latest_ ? Connection::Presence::Active
+                          : report.heartbeat_at + limits.offline_after > latest_ ? Connection::Presence::Stale
+                                                                                 : Connection::Presence::Gone;
+    count(connection, 1);
+    next_sweep_ = std::min(next_sweep_, report.heartbeat_at + limits.stale_after);
+
+    const std::int64_t messages =
+        std::max<std::int64_t>(increments.messages_received + increments.messages_sent, 1);
+    for (const std::int32_t resolution : resolutions) {
+        if (!is_kept(resolution, report.recorded_at, limits)) {
+            continue;
+        }
+        Bucket& bucket = series(resolution).at(report.recorded_at);
+        bucket.dirty = true;
+        bucket.reports += 1;
+        add(bucket.increments, increments);
+        if (report.avg_response_time_ms) {
+            bucket.latency.add(*report.avg_response_time_ms, static_cast<std::uint64_t>(messages));
+        }
+        if (report.cpu_percent) {
+            bucket.cpu_sum += *report.cpu_percent;
+            bucket.cpu_count += 1;
+        }
+        if (report.memory_mb) {
+            bucket.memory_sum += *report.memory_mb;
+            bucket.memory_count += 1;
+            bucket.memory_max = std::max(bucket.memory_max, *report.memory_mb);
+        }
+        bucket.active_connections = active_;
+        bucket.stale_connections = stale_;
+    }
+}
+
+void Subscription::apply_sample(std::string_view metric, double value, Time at) {
+    latest_ = std::max(latest_, at);
+    auto found = samples_.find(metric);
+    if (found == samples_.end()) {
+        found = samples_.try_emplace(std::string(metric)).first;
+        for (std::size_t index = 0; index < std::size(resolutions); ++index) {
+            found->second[index].resolution = resolutions[index] * second;
+        }
+    }
+    const Limits limits; // how long buckets are kept is no setting
+    for (std::size_t index = 0; index < std::size(resolutions); ++index) {
+        if (is_kept(resolutions[index], at, limits)) {
+            SampleBucket& bucket = found->second[index].at(at);
+            bucket.add(value);
+            bucket.dirty = true;
+        }
+    }
+}
+
+void Subscription::set_reported(const Reported& values) {
+    reported_ = values;
+}
+
+void Subscription::sweep(Time now, const Limits& limits) {
+    latest_ = std::max(latest_, now);
+    if (now < next_sweep_) {
+        return;
+    }
+    active_ = 0;
+    stale_ = 0;
+    next_sweep_ = forever;
+    for (auto entry = connections_.begin(); entry != connections_.end();) {
+        Connection& connection = entry->second;
+        const Time beat = connection.heartbeat_at;
+        if (beat + limits.stale_after > now) {
+            connection.presence = Connection::Presence::Active;
+            next_sweep_ = std::min(next_sweep_, beat + limits.stale_after);
+        } else if (beat + limits.offline_after > now) {
+            connection.presence = Connection::Presence::Stale;
+            next_sweep_ = std::min(next_sweep_, beat + limits.offline_after);
+        } else {
+            connection.presence = Connection::Presence::Gone;
+            if (beat + limits.forget_after <= now && !connection.dirty) {
+                entry = connections_.erase(entry);
+                continue;
+            }
+            next_sweep_ = std::min(next_sweep_, std::max(beat + limits.forget_after, now + minute));
+        }
+        count(connection, 1);
+        ++entry;
+    }
+    for (const std::int32_t resolution : resolutions) {
+        Series<Bucket>& buckets = series(resolution);
+        buckets.drop_before(now - kept(resolution, limits));
+        if (!buckets.buckets.empty()) {
+            next_sweep_ = std::min(next_sweep_, now + minute);
+        }
+    }
+    for (auto entry = samples_.begin(); entry != samples_.end();) {
+        bool empty = true;
+        for (std::size_t index = 0; index < std::size(resolutions); ++index) {
+            entry->second[index].drop_before(now - kept(resolutions[index], limits));
+            empty = empty && entry->second[index].buckets.empty();
+        }
+        entry = empty ? samples_.erase(entry) : std::next(entry);
+    }
+    if (!samples_.empty()) {
+        next_sweep_ = std::min(next_sweep_, now + minute);
+    }
+}
+
+void Subscription::record_health(std::optional<double> score, Time now) {
+    for (Series<Bucket>& series : series_) {
+        if (series.buckets.empty()) {
+            continue;
+        }
+        Bucket& bucket = series.buckets.back();
+        if (bucket.start <= now && now < bucket.start + series.resolution) {
+            bucket.health_score = score;
+            bucket.active_connections = active_;
+            bucket.stale_connections = stale_;
+            bucket.dirty = true;
+        }
+    }
+}
+
+void Subscription::load_connection(std::string_view connection_id, const Connection& connection) {
+    Connection& loaded = connections_[std::string(connection_id)];
+    loaded = connection;
+    loaded.dirty = false;
+    loaded.presence = Connection::Presence::Gone;
+    next_sweep_ = never;
+}
+
+void Subscription::load_bucket(std::int32_t resolution, Bucket bucket) {
+    bucket.dirty = false;
+    latest_ = std::max(latest_, bucket.start);
+    series(resolution).at(bucket.start) = std::move(bucket);
+    next_sweep_ = never;
+}
+
+void Subscription::load_sample_bucket(std::string_view metric, std::int32_t resolution, SampleBucket bucket) {
+    auto found = samples_.find(metric);
+    if (found == samples_.end()) {
+        found = samples_.try_emplace(std::string(metric)).first;
+        for (std::size_t index = 0; index < std::size(resolutions); ++index) {
+            found->second[index].resolution = resolutions[index] * second;
+        }
+    }
+    bucket.dirty = false;
+    latest_ = std::max(latest_, bucket.start);
+    found->second[index_of(resolution)].at(bucket.start) = std::move(bucket);
+    next_sweep_ = never;
+}
+
+Time Subscription::next_change(Time now, const Limits& limits) const {
+    (void)limits;
+    Time change = connections_.empty() ? forever : next_sweep_;
+    const auto boundary = [&](Time resolution) {
+        change = std::min(change, now - now % resolution + resolution);
+    };
+    for (std::size_t index = 0; index < std::size(resolutions); ++index) {
+        bool any = !series_[index].buckets.empty();
+        for (const auto& [name, series] : samples_) {
+            any = any || !series[index].buckets.empty();
+        }
+        if (any) {
+            boundary(resolutions[index] * second);
+            break; // the finest decides
+        }
+    }
+    return std::max(change, now + 1);
+}
+
+} // namespace metric

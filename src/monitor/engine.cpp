@@ -1,0 +1,421 @@
+#include "monitor/engine.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace monitor {
+
+using metric::Time;
+
+namespace {
+
+bool applies(const QuickRule& rule, const Watch& watch, bool whole) {
+    if (rule.subscription == any_subscription) {
+        return !whole;
+    }
+    return rule.subscription == whole_tenant_only ? whole : !whole && rule.subscription == watch.number;
+}
+
+std::vector<ActiveInstance>::iterator first_at(std::vector<ActiveInstance>& instances, std::uint32_t rule) {
+    return std::lower_bound(
+        instances.begin(), instances.end(), rule,
+        [](const ActiveInstance& instance, std::uint32_t wanted) { return instance.rule < wanted; });
+}
+
+} // namespace
+
+Tenant& Engine::tenant(const Uuid& id) {
+    std::unique_ptr<Tenant>& found = tenants_[id];
+    if (!found) {
+        found = std::make_unique<Tenant>();
+        found->id = id;
+        use_rules(*found, global_rules_);
+    }
+    return *found;
+}
+
+Watch& Engine::watch(Tenant& tenant, std::string_view subscription_type) {
+    const auto found = tenant.watches.find(subscription_type);
+    if (found != tenant.watches.end()) {
+        return *found->second;
+    }
+    auto made = std::make_unique<Watch>();
+    made->subscription_type = subscription_type;
+    made->number = tenant.rules->number_of(subscription_type);
+    Watch& added = *tenant.watches.emplace(std::string(subscription_type), std::move(made)).first->second;
+    touch(tenant, added);
+    return added;
+}
+
+Watch* Engine::find(const Uuid& tenant, std::string_view subscription_type) {
+    const auto found = tenants_.find(tenant);
+    if (found == tenants_.end()) {
+        return nullptr;
+    }
+    const auto watch = found->second->watches.find(subscription_type);
+    return watch == found->second->watches.end() ? nullptr : watch->second.get();
+}
+
+void Engine::touch(Tenant& tenant, Watch& watch) {
+    watch.touched = true;
+    if (!tenant.touched) {
+        tenant.touched = true;
+        touched_.push_back(&tenant);
+    }
+}
+
+void Engine::must_store(Tenant& tenant, Watch& watch, bool urgent) {
+    urgent_ = urgent_ || urgent;
+    if (!watch.unstored) {
+        watch.unstored = true;
+        unstored_.push_back({&tenant, &watch});
+    }
+}
+
+void Engine::all_stored() {
+    for (const Unstored& entry : unstored_) {
+        entry.watch->unstored = false;
+    }
+    unstored_.clear();
+    urgent_ = false;
+}
+
+void Engine::wake(Tenant& tenant, Time at) {
+    tenant.wake_at = at;
+    if (at != metric::forever) {
+        wakes_.emplace(at, tenant.id);
+    }
+}
+
+Time Engine::wake_at() {
+    while (!wakes_.empty()) {
+        const auto tenant = tenants_.find(wakes_.top().second);
+        if (tenant != tenants_.end() && tenant->second->wake_at == wakes_.top().first) {
+            return wakes_.top().first;
+        }
+        wakes_.pop();
+    }
+    return metric::forever;
+}
+
+void Engine::set_global_rules(std::shared_ptr<const RuleList> rules) {
+    global_rules_ = std::move(rules);
+    for (auto& [id, tenant] : tenants_) {
+        if (!tenant->own_rules) {
+            use_rules(*tenant, global_rules_);
+        }
+    }
+}
+
+void Engine::set_rules(Tenant& tenant, std::shared_ptr<const RuleList> rules) {
+    tenant.own_rules = true;
+    use_rules(tenant, std::move(rules));
+}
+
+void Engine::clear_rules(Tenant& tenant) {
+    tenant.own_rules = false;
+    use_rules(tenant, global_rules_);
+}
+
+void Engine::use_rules(Tenant& tenant, std::shared_ptr<const RuleList> rules) {
+    const std::shared_ptr<const RuleList> before = std::exchange(tenant.rules, std::move(rules));
+    for (const std::string& name : tenant.rules->subscriptions()) {
+        watch(tenant, name);
+    }
+    if (std::any_of(tenant.rules->all_quick().begin(), tenant.rules->all_quick().end(),
+                    [](const QuickRule& rule) { return rule.subscription == whole_tenant_only; })) {
+        watch(tenant, whole_tenant);
+    }
+    for (auto& entry : tenant.watches) {
+        Watch* const watch = entry.second.get();
+        touch(tenant, *watch);
+        watch->number = tenant.rules->number_of(entry.first);
+        watch->values.clear();
+        std::vector<ActiveInstance> instances = std::exchange(watch->instances, {});
+        std::vector<OrphanInstance> orphans = std::exchange(watch->orphans, {});
+        const auto place = [&](std::string_view rule_id, ActiveInstance instance) {
+            const std::optional<std::size_t> index = tenant.rules->index_of(rule_id);
+            if (index) {
+                instance.rule = static_cast<std::uint32_t>(*index);
+                watch->instances.push_back(instance);
+            } else {
+                watch->orphans.push_back({std::string(rule_id), tenant.rules->is_frozen(rule_id), instance});
+            }
+        };
+        for (const ActiveInstance& instance : instances) {
+            place(before->rule(instance.rule).rule_id, instance);
+        }
+        for (const OrphanInstance& orphan : orphans) {
+            place(orphan.rule_id, orphan.instance);
+        }
+        std::sort(
+            watch->instances.begin(), watch->instances.end(),
+            [](const ActiveInstance& left, const ActiveInstance& right) { return left.rule < right.rule; });
+    }
+}
+
+void Engine::load_instance(Watch& watch, Tenant& tenant, std::string_view rule_id,
+                           const alert::Instance& state, const Uuid& alert_id, const Uuid& owed_alert_id) {
+    touch(tenant, watch);
+    const std::optional<std::size_t> index = tenant.rules->index_of(rule_id);
+    if (!index) {
+        const auto known =
+            std::find_if(watch.orphans.begin(), watch.orphans.end(),
+                         [&](const OrphanInstance& orphan) { return orphan.rule_id == rule_id; });
+        if (known == watch.orphans.end()) {
+            watch.orphans.push_back({std::string(rule_id),
+                                     tenant.rules->is_frozen(rule_id),
+                                     {0, alert_id, owed_alert_id, state}});
+        }
+        return;
+    }
+    const auto rule = static_cast<std::uint32_t>(*index);
+    auto at = first_at(watch.instances, rule);
+    if (at == watch.instances.end() || at->rule != rule) {
+        at = watch.instances.insert(at, ActiveInstance{rule, {}, {}, {}});
+    }
+    at->alert_id = alert_id;
+    at->owed_alert_id = owed_alert_id;
+    at->state = state;
+}
+
+void Engine::set_replication_lag(metric::Value bytes, metric::Value seconds) {
+    lag_bytes_ = bytes;
+    lag_seconds_ = seconds;
+}
+
+void Engine::opened(const Action& action, const Uuid& alert_id) {
+    const std::optional<std::size_t> index = action.tenant->rules->index_of(action.rule_id);
+    for (auto at = first_at(action.watch->instances, static_cast<std::uint32_t>(index.value_or(0)));
+         index && at != action.watch->instances.end() && at->rule == *index; ++at) {
+        at->alert_id = alert_id;
+    }
+}
+
+Totals Engine::evaluate(Time now, bool all) {
+    Totals totals;
+    actions_.clear();
+    if (all) {
+        for (auto& [id, tenant] : tenants_) {
+            evaluate(*tenant, now, true, totals);
+        }
+        touched_.clear();
+        return totals;
+    }
+    while (wake_at() <= now) {
+        Tenant& tenant = *tenants_.find(wakes_.top().second)->second;
+        wakes_.pop();
+        tenant.wake_at = metric::forever;
+        if (!tenant.touched) {
+            tenant.touched = true;
+            touched_.push_back(&tenant);
+        }
+    }
+    for (Tenant* tenant : std::exchange(touched_, {})) {
+        evaluate(*tenant, now, false, totals);
+    }
+    return totals;
+}
+
+void Engine::evaluate(Tenant& tenant, Time now, bool all, Totals& totals) {
+    bool any_touched = false;
+    for (auto& [name, watch] : tenant.watches) {
+        any_touched = any_touched || watch->touched;
+    }
+    Time next = metric::forever;
+    for (auto& [name, watch] : tenant.watches) {
+        const bool whole = name == whole_tenant;
+        if (all || watch->touched || now >= watch->wake_at || (whole && any_touched)) {
+            evaluate(tenant, *watch, now, totals);
+        }
+        next = std::min(next, watch->wake_at);
+    }
+    tenant.touched = false;
+    if (next != tenant.wake_at) {
+        wake(tenant, next);
+    }
+}
+
+void Engine::compute_values(const Tenant& tenant, Watch& watch, Time now) {
+    span_.clear();
+    if (watch.subscription_type == whole_tenant) {
+        for (const auto& [name, other] : tenant.watches) {
+            span_.push_back(&other->data);
+        }
+    } else {
+        span_.push_back(&watch.data);
+    }
+    const std::vector<metric::Signal>& signals = tenant.rules->signals();
+    watch.values.resize(signals.size());
+    for (std::size_t slot = 0; slot < signals.size(); ++slot) {
+        switch (signals[slot].metric) {
+        case metric::Metric::ReplicationLagBytes:
+            watch.values[slot] = lag_bytes_;
+            break;
+        case metric::Metric::ReplicationLagSeconds:
+            watch.values[slot] = lag_seconds_;
+            break;
+        default:
+            watch.values[slot] = metric::value_of(signals[slot], span_, now, limits_);
+        }
+    }
+}
+
+void Engine::evaluate(Tenant& tenant, Watch& watch, Time now, Totals& totals) {
+    const bool whole = watch.subscription_type == whole_tenant;
+    watch.data.sweep(now, limits_);
+    compute_values(tenant, watch, now);
+    watch.wake_at = metric::forever;
+    const RuleList& rules = *tenant.rules;
+    const std::vector<metric::Value>& values = watch.values;
+    std::size_t next_active = 0;
+    for (std::size_t index = 0; index < rules.size(); ++index) {
+        const QuickRule& rule = rules.quick(index);
+        if (next_active < watch.instances.size() && watch.instances[next_active].rule == index) {
+            step(tenant, watch, index, watch.instances[next_active], now);
+            ++next_active;
+            ++totals.rules;
+            continue;
+        }
+        if (!applies(rule, watch, whole)) {
+            continue;
+        }
+        ++totals.rules;
+        const metric::Value& value = values[rule.condition.slot];
+        if (!rule.step_always &&
+            (value.kind != metric::Value::Kind::Number || !alert::holds(rule.condition, value.number))) {
+            continue;
+        }
+        ActiveInstance fresh;
+        fresh.rule = static_cast<std::uint32_t>(index);
+        step(tenant, watch, index, fresh, now);
+        if (!alert::forgettable(rules.rule(index), fresh.state, now)) {
+            watch.instances.insert(watch.instances.begin() + static_cast<std::ptrdiff_t>(next_active), fresh);
+            ++next_active;
+        }
+    }
+    std::erase_if(watch.instances, [&](const ActiveInstance& instance) {
+        return alert::forgettable(rules.rule(instance.rule), instance.state, now);
+    });
+    retire_orphans(tenant, watch, now);
+    if (!watch.instances.empty()) {
+        // While an alert lives, a bucket that leaves its window may end it.
+        watch.wake_at = std::min(watch.wake_at, watch.data.next_change(now, limits_));
+    }
+    ++totals.watches;
+    watch.touched = false;
+}
+
+alert::Surroundings Engine::surroundings(const Tenant& tenant, const Watch& watch, const alert::Rule& rule,
+                                         Time now) const {
+    alert::Surroundings around;
+    for (const Silence& silence : tenant.silences) {
+        around.silenced |=
+            silence.starts_at <= now && now < silence.ends_at &&
+            (!silence.rule_id || *silence.rule_id == rule.rule_id) &&
+            (!silence.subscription_type || *silence.subscription_type == watch.subscription_type);
+    }
+    for (const std::string& inhibitor : rule.inhibited_by) {
+        const std::optional<std::size_t> index = tenant.rules->index_of(inhibitor);
+        if (!index || inhibitor == rule.rule_id) {
+            continue;
+        }
+        for (const auto& [name, other] : tenant.watches) {
+            if (name != whole_tenant && other.get() != &watch) {
+                continue;
+            }
+            for (const ActiveInstance& instance : other->instances) {
+                around.inhibited |= instance.rule == *index && instance.state.has_alert;
+            }
+        }
+    }
+    return around;
+}
+
+void Engine::step(Tenant& tenant, Watch& watch, std::size_t rule_index, ActiveInstance& instance, Time now) {
+    const alert::Rule& rule = tenant.rules->rule(rule_index);
+    const alert::Surroundings around = surroundings(tenant, watch, rule, now);
+    const alert::Decision decision = alert::step(rule, instance.state, watch.values, around, now);
+    watch.wake_at = std::min(watch.wake_at, decision.wake_at);
+    if (around.silenced) {
+        for (const Silence& silence : tenant.silences) {
+            if (silence.ends_at > now) {
+                watch.wake_at = std::min(watch.wake_at, silence.ends_at);
+            }
+        }
+    }
+    if (decision.changed || decision.event != alert::Event::None || decision.resolve_earlier ||
+        decision.notification != alert::Notification::None) {
+        record(tenant, watch, rule, instance, decision);
+    }
+}
+
+void Engine::record(Tenant& tenant, Watch& watch, const alert::Rule& rule, ActiveInstance& instance,
+                    const alert::Decision& decision) {
+    Action action;
+    action.tenant = &tenant;
+    action.watch = &watch;
+    action.rule_id = rule.rule_id;
+    action.rule = &rule;
+    action.decision = decision;
+    action.state = instance.state;
+    action.alert_id = instance.alert_id;
+    action.owed_alert_id = instance.owed_alert_id;
+    const metric::Value& value = watch.values[rule.condition.slot];
+    action.has_value = value.kind == metric::Value::Kind::Number;
+    action.value = value.number;
+    if (decision.event == alert::Event::Resolve) {
+        action.resolution = value.kind == metric::Value::Kind::NoData ? "no data" : "recovered";
+        instance.owed_alert_id = instance.state.resolve_owed ? instance.alert_id : Uuid{};
+        instance.alert_id = {};
+    } else if (!instance.state.resolve_owed) {
+        instance.owed_alert_id = {};
+    }
+    action.still_owed_alert_id = instance.owed_alert_id;
+    actions_.push_back(std::move(action));
+}
+
+void Engine::retire_orphans(Tenant& tenant, Watch& watch, Time now) {
+    for (OrphanInstance& orphan : watch.orphans) {
+        if (orphan.frozen) {
+            continue;
+        }
+        Action action;
+        action.tenant = &tenant;
+        action.watch = &watch;
+        action.rule_id = orphan.rule_id;
+        action.alert_id = orphan.instance.alert_id;
+        action.owed_alert_id = orphan.instance.owed_alert_id;
+        action.decision = alert::retire(orphan.instance.state, now);
+        action.decision.changed = true;
+        action.state = orphan.instance.state;
+        action.resolution = "rule removed";
+        actions_.push_back(std::move(action));
+    }
+    std::erase_if(watch.orphans, [](const OrphanInstance& orphan) { return !orphan.frozen; });
+}
+
+void Engine::forget_idle(Time now) {
+    (void)now;
+    for (auto tenant = tenants_.begin(); tenant != tenants_.end();) {
+        std::erase_if(tenant->second->watches, [&](const auto& entry) {
+            const Watch& watch = *entry.second;
+            const bool named = watch.number != any_subscription || watch.subscription_type == whole_tenant;
+            bool empty =
+                watch.data.connections().empty() && watch.data.samples().empty() && !watch.data.reported();
+            for (const std::int32_t resolution : metric::resolutions) {
+                empty = empty && watch.data.series(resolution).buckets.empty();
+            }
+            return empty && !named && watch.instances.empty() && watch.orphans.empty() && !watch.data_dirty &&
+                   !watch.unstored && !watch.touched;
+        });
+        const Tenant& left = *tenant->second;
+        if (!left.touched && left.watches.empty() && !left.own_rules && left.silences.empty()) {
+            tenant = tenants_.erase(tenant);
+        } else {
+            ++tenant;
+        }
+    }
+}
+
+} // namespace monitor

@@ -1,0 +1,70 @@
+// What has to be stored so that the engine can be rebuilt, and what members see: collected here, written by src/pg.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "monitor/engine.hpp"
+
+namespace monitor {
+
+struct ConnectionRow {
+    const Tenant* tenant;
+    const Watch* watch;
+    const std::string* connection_id;
+    metric::Connection* connection;
+};
+
+struct BucketRow {
+    const Tenant* tenant;
+    const Watch* watch;
+    std::int32_t resolution; // seconds
+    metric::Bucket* bucket;
+    std::string latency; // stored form of the sketch
+};
+
+struct SampleBucketRow {
+    const Tenant* tenant;
+    const Watch* watch;
+    const std::string* metric;
+    std::int32_t resolution;
+    metric::SampleBucket* bucket;
+    std::string distribution;
+};
+
+struct WatchRow {
+    const Tenant* tenant;
+    Watch* watch;
+};
+
+// Pointers into the engine: valid until it is changed.
+class Outgoing {
+  public:
+    // Everything that is dirty; with `all` also the health of every watch.
+    void collect(Engine& engine, metric::Time now, bool all);
+    // Only what must not wait: health that replaces values which a user had written.
+    void collect_urgent(Engine& engine, metric::Time now);
+    // To be called when the rows are written: nothing of them is dirty any more.
+    void stored(Engine& engine);
+
+    bool empty() const {
+        return connections.empty() && buckets.empty() && sample_buckets.empty() && positions.empty() &&
+               health.empty();
+    }
+
+    std::vector<ConnectionRow> connections;
+    std::vector<BucketRow> buckets;
+    std::vector<SampleBucketRow> sample_buckets;
+    std::vector<WatchRow> positions;
+    std::vector<WatchRow> health;
+
+  private:
+    bool everything_ = false;
+
+    void clear();
+    void add_data(Tenant& tenant, Watch& watch);
+    void add_health(Engine& engine, Tenant& tenant, Watch& watch, metric::Time now);
+};
+
+} // namespace monitor

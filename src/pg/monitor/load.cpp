@@ -1,0 +1,318 @@
+#include "pg/guard.hpp"
+#include "pg/monitor/model.hpp"
+#include "pg/monitor/portions.hpp"
+#include "pg/monitor/settings.hpp"
+#include "pg/monitor/statement.hpp"
+#include "pg/monitor/words.hpp"
+#include "pg/owned.hpp"
+
+namespace pg::monitor {
+
+namespace {
+
+Statement load_positions{"SELECT tenant_id, subscription_type, consumed FROM realtime_ingest_positions", {}};
+
+Statement load_health{
+    "SELECT tenant_id, subscription_type, status::text, health_score::float8 FROM realtime_health_status"
+    " WHERE subscription_type <> '*'",
+    {}};
+
+Statement load_connections{
+    "SELECT tenant_id, subscription_type, connection_id, total_messages_received, total_messages_sent, "
+    "error_count,"
+    "       retry_count::int8, bytes_transferred, avg_response_time_ms, cpu_usage, memory_usage, "
+    "connection_count,"
+    "       connection_quality::text, health_score::float8, resets, first_seen_at, last_heartbeat_at"
+    "  FROM realtime_connections WHERE last_heartbeat_at > $1",
+    {"timestamptz"}};
+
+Statement load_buckets{
+    "SELECT tenant_id, subscription_type, resolution, bucket_start, reports, messages_received, "
+    "messages_sent, errors,"
+    "       retries, bytes, latency, active_connections, stale_connections, cpu_sum, cpu_count, memory_sum,"
+    "       memory_count, memory_max, health_score::float8"
+    "  FROM realtime_metric_rollups WHERE resolution = $1 AND bucket_start > $2"
+    " ORDER BY bucket_start",
+    {"int4", "timestamptz"}};
+
+Statement load_sample_buckets{"SELECT tenant_id, subscription_type, metric, resolution, bucket_start, count, "
+                              "sum, min, max, last, distribution"
+                              "  FROM realtime_sample_rollups WHERE resolution = $1 AND bucket_start > $2"
+                              " ORDER BY bucket_start",
+                              {"int4", "timestamptz"}};
+
+// One step over the index a key, however many rows a key has. Each table has its own walk, because both may have keys that
+// the other has not.
+Statement discover_keys{
+    "WITH RECURSIVE reported AS ("
+    "  (SELECT tenant_id, subscription_type FROM realtime_connection_metrics WHERE recorded_at > $1"
+    "    ORDER BY tenant_id, subscription_type LIMIT 1)"
+    "  UNION ALL"
+    "  SELECT n.* FROM reported p CROSS JOIN LATERAL"
+    "    (SELECT m.tenant_id, m.subscription_type FROM realtime_connection_metrics m"
+    "      WHERE (m.tenant_id, m.subscription_type) > (p.tenant_id, p.subscription_type) AND m.recorded_at > "
+    "$1"
+    "      ORDER BY m.tenant_id, m.subscription_type LIMIT 1) n"
+    "), sampled AS ("
+    "  (SELECT tenant_id, subscription_type FROM realtime_metric_samples WHERE recorded_at > $1"
+    "    ORDER BY tenant_id, subscription_type LIMIT 1)"
+    "  UNION ALL"
+    "  SELECT n.* FROM sampled p CROSS JOIN LATERAL"
+    "    (SELECT m.tenant_id, m.subscription_type FROM realtime_metric_samples m"
+    "      WHERE (m.tenant_id, m.subscription_type) > (p.tenant_id, p.subscription_type) AND m.recorded_at > "
+    "$1"
+    "      ORDER BY m.tenant_id, m.subscription_type LIMIT 1) n"
+    ")"
+    " SELECT tenant_id, subscription_type FROM reported UNION SELECT tenant_id, subscription_type FROM "
+    "sampled"
+    " UNION SELECT tenant_id, subscription_type FROM realtime_health_status WHERE reported",
+    {"timestamptz"}};
+
+struct PositionRow {
+    core::Uuid tenant;
+    std::string_view subscription;
+    std::string_view consumed;
+};
+
+struct HealthRow {
+    core::Uuid tenant;
+    std::string_view subscription;
+    metric::Status status;
+    std::optional<double> score;
+};
+
+struct ConnectionRow {
+    core::Uuid tenant;
+    std::string_view subscription;
+    std::string_view id;
+    metric::Connection connection;
+};
+
+// The same as metric::Bucket, without what has a destructor.
+struct BucketRow {
+    core::Uuid tenant;
+    std::string_view subscription;
+    std::int32_t resolution;
+    TimestampTz start;
+    std::int64_t reports;
+    metric::Counters increments;
+    std::string_view latency;
+    std::int32_t active_connections, stale_connections;
+    double cpu_sum, memory_sum, memory_max;
+    std::int64_t cpu_count, memory_count;
+    std::optional<double> health_score;
+};
+
+struct SampleBucketRow {
+    core::Uuid tenant;
+    std::string_view subscription;
+    std::string_view metric;
+    std::int32_t resolution;
+    TimestampTz start;
+    std::int64_t count;
+    double sum, min, max, last;
+    std::string_view distribution;
+};
+
+// A sketch that cannot be read is left out: the counts beside it are still right.
+metric::Sketch sketch_of(std::string_view bytes) {
+    if (bytes.empty()) {
+        return {};
+    }
+    return metric::Sketch::read(bytes).value_or(metric::Sketch{});
+}
+
+core::Watch& watch_of(core::Engine& engine, const core::Uuid& tenant, std::string_view subscription) {
+    return engine.watch(engine.tenant(tenant), subscription);
+}
+
+void load_data(core::Engine& engine, TimestampTz now) {
+    for_each_row<PositionRow>(
+        load_positions, nullptr, nullptr,
+        [](const Row& row) {
+            return PositionRow{row.uuid(1), row.text(2), row.text(3)};
+        },
+        [&](const PositionRow& row) {
+            watch_of(engine, row.tenant, row.subscription).position = row.consumed;
+        });
+
+    for_each_row<HealthRow>(
+        load_health, nullptr, nullptr,
+        [](const Row& row) {
+            return HealthRow{row.uuid(1), row.text(2),
+                             status_named(row.text(3)).value_or(metric::Status::Unknown), row.number(4)};
+        },
+        [&](const HealthRow& row) {
+            core::Watch& watch = watch_of(engine, row.tenant, row.subscription);
+            watch.has_health = true;
+            watch.health.status = row.status;
+            watch.health.score = row.score;
+        });
+
+    const metric::Limits& limits = engine.limits();
+    Datum since[1] = {TimestampTzGetDatum(now - limits.forget_after)};
+    for_each_row<ConnectionRow>(
+        load_connections, since, nullptr,
+        [](const Row& row) {
+            ConnectionRow result{row.uuid(1), row.text(2), row.text(3), {}};
+            metric::Connection& connection = result.connection;
+            connection.counters = {row.bigint(4), row.bigint(5), row.bigint(6), row.bigint(7), row.bigint(8)};
+            connection.avg_response_time_ms = row.number(9);
+            connection.cpu_percent = row.number(10);
+            connection.memory_mb = row.number(11);
+            connection.connection_count = row.integer(12);
+            connection.quality = quality_named(row.text(13));
+            connection.health_score = row.number(14);
+            connection.resets = row.integer(15);
+            connection.first_seen_at = row.time(16);
+            connection.heartbeat_at = row.time(17);
+            return result;
+        },
+        [&](const ConnectionRow& row) {
+            watch_of(engine, row.tenant, row.subscription).data.load_connection(row.id, row.connection);
+        });
+
+    const metric::Time kept[] = {limits.keep_fine, limits.keep_minutes, limits.keep_hours};
+    for (Size index = 0; index < lengthof(kept); ++index) {
+        Datum arguments[2] = {Int32GetDatum(metric::resolutions[index]),
+                              TimestampTzGetDatum(now - kept[index])};
+        for_each_row<BucketRow>(
+            load_buckets, arguments, nullptr,
+            [](const Row& row) {
+                BucketRow result{};
+                result.tenant = row.uuid(1);
+                result.subscription = row.text(2);
+                result.resolution = row.integer(3);
+                result.start = row.time(4);
+                result.reports = row.bigint(5);
+                result.increments = {row.bigint(6), row.bigint(7), row.bigint(8), row.bigint(9),
+                                     row.bigint(10)};
+                result.latency = row.text(11);
+                result.active_connections = row.integer(12);
+                result.stale_connections = row.integer(13);
+                result.cpu_sum = row.number(14).value_or(0);
+                result.cpu_count = row.bigint(15);
+                result.memory_sum = row.number(16).value_or(0);
+                result.memory_count = row.bigint(17);
+                result.memory_max = row.number(18).value_or(0);
+                result.health_score = row.number(19);
+                return result;
+            },
+            [&](const BucketRow& row) {
+                metric::Bucket bucket;
+                bucket.start = row.start;
+                bucket.reports = row.reports;
+                bucket.increments = row.increments;
+                bucket.latency = sketch_of(row.latency);
+                bucket.active_connections = row.active_connections;
+                bucket.stale_connections = row.stale_connections;
+                bucket.cpu_sum = row.cpu_sum;
+                bucket.cpu_count = row.cpu_count;
+                bucket.memory_sum = row.memory_sum;
+                bucket.memory_count = row.memory_count;
+                bucket.memory_max = row.memory_max;
+                bucket.health_score = row.health_score;
+                watch_of(engine, row.tenant, row.subscription)
+                    .data.load_bucket(row.resolution, std::move(bucket));
+            });
+        for_each_row<SampleBucketRow>(
+            load_sample_buckets, arguments, nullptr,
+            [](const Row& row) {
+                return SampleBucketRow{row.uuid(1),
+                                       row.text(2),
+                                       row.text(3),
+                                       row.integer(4),
+                                       row.time(5),
+                                       row.bigint(6),
+                                       row.number(7).value_or(0),
+                                       row.number(8).value_or(0),
+                                       row.number(9).value_or(0),
+                                       row.number(10).value_or(0),
+                                       row.text(11)};
+            },
+            [&](const SampleBucketRow& row) {
+                metric::SampleBucket bucket;
+                bucket.start = row.start;
+                bucket.count = row.count;
+                bucket.sum = row.sum;
+                bucket.min = row.min;
+                bucket.max = row.max;
+                bucket.last = row.last;
+                bucket.distribution = sketch_of(row.distribution);
+                watch_of(engine, row.tenant, row.subscription)
+                    .data.load_sample_bucket(row.metric, row.resolution, std::move(bucket));
+            });
+    }
+}
+
+Model model{};
+
+} // namespace
+
+metric::Limits limits_from_settings() {
+    metric::Limits limits;
+    limits.stale_after = settings::stale_after * metric::second;
+    limits.offline_after = settings::offline_after * metric::second;
+    limits.health_window = settings::health_window * metric::second;
+    limits.memory_limit_mb = settings::memory_limit;
+    return limits;
+}
+
+Model& current_model(int64 generation, TimestampTz now, bool* fresh) {
+    const Oid extension = get_extension_oid("pg_realtime", false);
+    *fresh = false;
+    if (model.engine != nullptr && model.generation == generation && model.extension == extension) {
+        model.engine->set_limits(limits_from_settings());
+        return model;
+    }
+    model.engine = nullptr;
+    if (model.context == nullptr) {
+        model.context = AllocSetContextCreate(TopMemoryContext, "pg_realtime model", ALLOCSET_SMALL_SIZES);
+    } else {
+        MemoryContextReset(model.context); // the destructors run here
+    }
+    model.outgoing = make_owned<core::Outgoing>(model.context);
+    auto* engine = make_owned<core::Engine>(model.context, limits_from_settings());
+    Model loading = model;
+    loading.engine = engine;
+    load_data(*engine, now);
+    reload_configuration(loading, nullptr, now);
+    // Not before everything is there: an error on the way leaves no half a model behind.
+    model.engine = engine;
+    model.generation = generation;
+    model.extension = extension;
+    *fresh = true;
+    return model;
+}
+
+int list_keys(Model& of, bool discover, KeyReference** keys) {
+    Size room = 0;
+    uint64 discovered = 0;
+    SPITupleTable* table = nullptr;
+    if (discover) {
+        Datum since[1] = {TimestampTzGetDatum(GetCurrentTimestamp() - 12 * USECS_PER_HOUR)};
+        discovered = run(discover_keys, since, nullptr, true);
+        table = SPI_tuptable;
+    }
+    for (const auto& [id, tenant] : of.engine->tenants()) {
+        room += tenant->watches.size();
+    }
+    *keys = static_cast<KeyReference*>(palloc(sizeof(KeyReference) * (room + discovered + 1)));
+    int count = 0;
+    for (const auto& [id, tenant] : of.engine->tenants()) {
+        for (const auto& [name, watch] : tenant->watches) {
+            (*keys)[count++] = {id, name.data(), name.size()};
+        }
+    }
+    for (uint64 index = 0; index < discovered; ++index) {
+        const Row row(table, index);
+        const core::Uuid tenant = row.uuid(1);
+        const std::string_view subscription = row.text(2);
+        if (of.engine->find(tenant, subscription) == nullptr) {
+            (*keys)[count++] = {tenant, subscription.data(), subscription.size()};
+        }
+    }
+    return count;
+}
+
+} // namespace pg::monitor

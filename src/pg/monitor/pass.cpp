@@ -1,0 +1,207 @@
+#include "pg/monitor/pass.hpp"
+
+#include "pg/guard.hpp"
+#include "pg/monitor/extension.hpp"
+#include "pg/monitor/model.hpp"
+#include "pg/monitor/pass_state.hpp"
+#include "pg/monitor/statement.hpp"
+#include "pg/monitor/store.hpp"
+
+namespace pg::monitor {
+
+namespace {
+
+// Held by whoever runs a pass, so that there is one evaluator in a database. The numbers are arbitrary but ours.
+constexpr uint32 lock_class = 0x72746d65;
+constexpr uint32 lock_object = 1;
+
+constexpr int64 no_generation = -1;
+
+Statement read_generation{"SELECT generation FROM realtime_worker_state", {}};
+
+Statement raise_generation{"UPDATE realtime_worker_state SET generation = generation + 1, last_pass_at = $1,"
+                           "       last_check_at = CASE WHEN $2 THEN $1 ELSE last_check_at END",
+                           {"timestamptz", "bool"}};
+
+Statement read_lag{
+    "SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn))::float8"
+    "  FROM pg_replication_slots WHERE plugin = 'pg_realtime' AND database = current_database()",
+    {}};
+
+void lock_evaluation() {
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, lock_class, lock_object, 2);
+    (void)LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+// Settings under which the statements mean what they say and are planned as they are meant: by the index of each key.
+void enter_pass_settings() {
+    const char* path = psprintf("pg_catalog, %s, pg_temp", extension_schema_name());
+    const auto set = [](const char* name, const char* value) {
+        (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    };
+    set("search_path", path);
+    set("TimeZone", "UTC");
+    set("enable_hashjoin", "off");
+    set("enable_mergejoin", "off");
+    set("enable_seqscan", "off");
+    set("enable_bitmapscan", "off");
+    set("jit", "off");
+    set("plan_cache_mode", "force_generic_plan");
+}
+
+double milliseconds_since(instr_time start) {
+    instr_time now;
+    INSTR_TIME_SET_CURRENT(now);
+    INSTR_TIME_SUBTRACT(now, start);
+    return INSTR_TIME_GET_MILLISEC(now);
+}
+
+// How far the slots of this database are behind, for rules about it. Seconds are known only to the gateway.
+void read_replication_lag(core::Engine& engine) {
+    metric::Value lag;
+    if (run(read_lag, nullptr, nullptr, true) == 1) {
+        const std::optional<double> bytes = Row(SPI_tuptable, 0).number(1);
+        if (bytes) {
+            lag = {metric::Value::Kind::Number, *bytes};
+        }
+    }
+    engine.set_replication_lag(lag, {});
+}
+
+// Tenants whose rules, silences or alerts were changed, read anew.
+void take_configuration(Model& model, const PassOrder& order, TimestampTz now) {
+    if (order.keys.rules_changed) {
+        reload_configuration(model, nullptr, now);
+        return;
+    }
+    for (int index = 0; index < order.keys.tenant_count; ++index) {
+        core::Uuid tenant;
+        memcpy(tenant.bytes.data(), order.keys.tenants[index].data, UUID_LEN);
+        reload_configuration(model, &tenant, now);
+    }
+}
+
+int keys_to_read(Model& model, const PassOrder& order, bool fresh, KeyReference** keys) {
+    const bool discover = fresh || order.everything || order.keys.everything;
+    if (discover || order.check) {
+        return list_keys(model, discover, keys);
+    }
+    *keys =
+        static_cast<KeyReference*>(palloc(sizeof(KeyReference) * static_cast<Size>(order.keys.count + 1)));
+    for (int index = 0; index < order.keys.count; ++index) {
+        const DirtyKey& key = order.keys.keys[index];
+        memcpy((*keys)[index].tenant.bytes.data(), key.tenant.data, UUID_LEN);
+        (*keys)[index].subscription = key.subscription;
+        (*keys)[index].length = key.length;
+    }
+    return order.keys.count;
+}
+
+struct Evaluated {
+    core::Totals totals;
+    std::int64_t transitions;
+    bool has_actions;
+    bool has_rows;
+    metric::Time wake_at;
+};
+
+Evaluated evaluate(Model& model, const PassOrder& order, TimestampTz now) {
+    Evaluated evaluated{};
+    guarded([&] {
+        core::Engine& engine = *model.engine;
+        evaluated.totals = engine.evaluate(now, order.check);
+        for (const core::Action& action : engine.actions()) {
+            evaluated.transitions += action.decision.event != alert::Event::None ? 1 : 0;
+        }
+        evaluated.has_actions = !engine.actions().empty();
+        evaluated.wake_at = engine.wake_at();
+        if (order.flush || order.check) {
+            model.outgoing->collect(engine, now, order.check);
+        } else {
+            model.outgoing->collect_urgent(engine, now);
+        }
+        evaluated.has_rows = !model.outgoing->empty();
+    });
+    return evaluated;
+}
+
+} // namespace
+
+PassResult run_pass(const PassOrder& order) {
+    PassResult result{};
+    instr_time start;
+    INSTR_TIME_SET_CURRENT(start);
+    lock_evaluation();
+    SPI_connect();
+    const int nest_level = NewGUCNestLevel();
+    enter_pass_settings();
+
+    // One snapshot for all that is read: the stored position says exactly what was seen.
+    PushActiveSnapshot(GetTransactionSnapshot());
+    const TimestampTz now = GetCurrentTimestamp();
+    if (run(read_generation, nullptr, nullptr, true) != 1) {
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("table realtime_worker_state is empty"),
+                        errhint("INSERT INTO realtime_worker_state DEFAULT VALUES;")));
+    }
+    const int64 generation = Row(SPI_tuptable, 0).bigint(1);
+    bool fresh = false;
+    Model& model = current_model(generation, now, &fresh);
+    // Until the end of this pass the model is between two states; after an error it is not believed any more.
+    model.generation = no_generation;
+    if (!fresh) {
+        take_configuration(model, order, now);
+    }
+    if (order.check || fresh) {
+        read_replication_lag(*model.engine);
+    }
+    KeyReference* keys = nullptr;
+    const int key_count = keys_to_read(model, order, fresh, &keys);
+    const Ingested ingested = ingest(model, keys, key_count, now);
+    PopActiveSnapshot();
+    result.keys = key_count;
+    result.reports = ingested.reports + ingested.samples;
+    result.gather_ms = milliseconds_since(start);
+
+    instr_time evaluation;
+    INSTR_TIME_SET_CURRENT(evaluation);
+    const Evaluated evaluated = evaluate(model, order, now);
+    result.rules_evaluated = evaluated.totals.rules;
+    result.transitions = evaluated.transitions;
+    result.evaluate_ms = milliseconds_since(evaluation);
+
+    instr_time storing;
+    INSTR_TIME_SET_CURRENT(storing);
+    if (evaluated.has_actions || evaluated.has_rows) {
+        PushActiveSnapshot(GetTransactionSnapshot());
+        pass_is_writing = true;
+        PG_TRY();
+        {
+            if (evaluated.has_actions) {
+                announce(model, now);
+            }
+            store(model, now);
+            Datum arguments[2] = {TimestampTzGetDatum(now), BoolGetDatum(order.check)};
+            run(raise_generation, arguments, nullptr, false);
+        }
+        PG_FINALLY();
+        { pass_is_writing = false; }
+        PG_END_TRY();
+        PopActiveSnapshot();
+        result.must_be_durable = evaluated.has_actions;
+    }
+    if (order.check) {
+        guarded([&] { model.engine->forget_idle(now); });
+    }
+    // Should this transaction be rolled back, the table keeps the old number.
+    model.generation = generation + (evaluated.has_actions || evaluated.has_rows ? 1 : 0);
+    result.store_ms = milliseconds_since(storing);
+    result.wake_at = evaluated.wake_at;
+    result.unstored = !model.engine->unstored().empty();
+    AtEOXact_GUC(true, nest_level);
+    SPI_finish();
+    return result;
+}
+
+} // namespace pg::monitor

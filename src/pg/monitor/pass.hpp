@@ -1,0 +1,43 @@
+// One pass: new reports are read, health and rules are judged, and what came of it is stored, in the current transaction.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace pg::monitor {
+
+// A (tenant, subscription) of which something was written. A hint: what it forgets is found by the next regular check.
+struct DirtyKey {
+    pg_uuid_t tenant;
+    const char* subscription;
+    Size length;
+};
+
+struct DirtyKeys {
+    DirtyKey* keys;
+    int count;
+    pg_uuid_t* tenants; // whose rules, silences or alerts were changed
+    int tenant_count;
+    bool rules_changed; // of all tenants
+    bool everything;    // the keys are not known
+};
+
+struct PassOrder {
+    bool check;      // the regular check of everything, also of what nobody reported about
+    bool flush;      // store what is not stored yet
+    bool everything; // look for keys that are not known
+    DirtyKeys keys;
+};
+
+struct PassResult {
+    TimestampTz wake_at; // when something may change by itself; DT_NOEND: nothing can
+    int64 keys, reports, rules_evaluated, transitions;
+    bool must_be_durable; // alerts changed: the commit must not be lost
+    bool unstored;        // something waits for a pass with `flush`
+    double gather_ms, evaluate_ms, store_ms;
+};
+
+// Reads as of one snapshot, which it takes after it has got the lock that makes it the only evaluator of the database. Needs
+// a transaction at READ COMMITTED. Whatever it raises leaves the model to be loaded anew.
+PassResult run_pass(const PassOrder& order);
+
+} // namespace pg::monitor

@@ -1,0 +1,264 @@
+// The worker of one database: sleeps on its latch, and runs a pass when something came in or is due.
+
+#include "pg/monitor/worker.hpp"
+
+#include <algorithm>
+
+#include "pg/monitor/dirty.hpp"
+#include "pg/monitor/extension.hpp"
+#include "pg/monitor/pass.hpp"
+#include "pg/monitor/settings.hpp"
+
+namespace pg::monitor {
+
+namespace {
+
+constexpr long longest_pause = 30000;    // ms, after errors
+constexpr int64 look_at_prepared = 1000; // ms, while marks wait for prepared transactions
+
+struct Schedule {
+    TimestampTz next_check = 0;
+    TimestampTz flush_at = DT_NOEND; // something waits to be stored
+    TimestampTz wake_at = DT_NOEND;  // something may change by itself
+    TimestampTz next_maintenance = 0;
+    TimestampTz last_pass = 0;
+    bool prepared = false;
+    bool everything = true; // marks may have been lost in an error
+    long pause = 0;         // ms, after an error; doubles
+};
+
+Schedule schedule{};
+char last_logged[256] = "";
+
+bool has_extension() {
+    StartTransactionCommand();
+    PushActiveSnapshot(GetTransactionSnapshot());
+    const Oid schema = extension_schema();
+    // Also its tables: an older version of the extension may lack them.
+    const bool complete =
+        OidIsValid(schema) && OidIsValid(get_relname_relid("realtime_worker_state", schema));
+    PopActiveSnapshot();
+    CommitTransactionCommand();
+    return complete;
+}
+
+long milliseconds_until_due(TimestampTz now) {
+    TimestampTz due = std::min({schedule.next_check, schedule.flush_at, schedule.wake_at});
+    if (schedule.prepared) {
+        due = std::min(due, TimestampTzPlusMilliseconds(now, look_at_prepared));
+    }
+    if (!settings::enabled) {
+        due = schedule.next_check;
+    }
+    return due <= now ? 0 : std::min(TimestampDifferenceMilliseconds(now, due), 3600000L);
+}
+
+// No one waits for a commit that stores only what could be computed again.
+void commit(const PassResult& result) {
+    if (!result.must_be_durable) {
+        (void)set_config_option("synchronous_commit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL,
+                                true, 0, false);
+    }
+    CommitTransactionCommand();
+}
+
+bool any_prepared() {
+    SPI_connect();
+    const int result = SPI_execute(
+        "SELECT 1 FROM pg_catalog.pg_prepared_xacts WHERE database = pg_catalog.current_database() LIMIT 1",
+        true, 1);
+    const bool any = result == SPI_OK_SELECT && SPI_processed > 0;
+    SPI_finish();
+    return any;
+}
+
+void count(WorkerStatus& status, const PassOrder& order, const PassResult& result, double milliseconds) {
+    status.passes += 1;
+    status.checks += order.check ? 1 : 0;
+    status.keys += result.keys;
+    status.reports += result.reports;
+    status.rules_evaluated += result.rules_evaluated;
+    status.transitions += result.transitions;
+    status.gather_ms += result.gather_ms;
+    status.evaluate_ms += result.evaluate_ms;
+    status.store_ms += result.store_ms;
+    status.last_pass_ms = milliseconds;
+    status.last_pass_at = GetCurrentTimestamp();
+    if (order.check) {
+        status.last_check_at = status.last_pass_at;
+    }
+}
+
+void pass(TimestampTz now) {
+    instr_time start;
+    INSTR_TIME_SET_CURRENT(start);
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    PassOrder order{};
+    order.check = now >= schedule.next_check;
+    order.flush = now >= schedule.flush_at || order.check;
+    bool prepared = false;
+    order.keys = take_dirty(&prepared);
+    order.everything = schedule.everything || prepared;
+    PushActiveSnapshot(GetTransactionSnapshot());
+    // What is not prepared any more is committed or gone, and a pass that begins now sees it.
+    schedule.prepared = prepared && any_prepared();
+    PopActiveSnapshot();
+    if (prepared && !schedule.prepared) {
+        forget_prepared();
+    }
+    schedule.everything = true; // until the pass has succeeded
+    const PassResult result = run_pass(order);
+    commit(result);
+    schedule.everything = false;
+    schedule.wake_at = result.wake_at;
+    if (!result.unstored) {
+        schedule.flush_at = DT_NOEND;
+    } else if (schedule.flush_at == DT_NOEND || order.flush) {
+        schedule.flush_at = TimestampTzPlusMilliseconds(now, settings::flush_interval);
+    }
+    if (order.check) {
+        schedule.next_check = TimestampTzPlusMilliseconds(now, settings::check_interval * INT64CONST(1000));
+    }
+    instr_time end;
+    INSTR_TIME_SET_CURRENT(end);
+    INSTR_TIME_SUBTRACT(end, start);
+    count(*own_status(), order, result, INSTR_TIME_GET_MILLISEC(end));
+}
+
+// Each in a transaction of its own, so that neither waits for the other.
+void maintain() {
+    static constexpr const char* statements[] = {"SELECT %s.realtime_maintain_partitions()",
+                                                 "SELECT count(*) FROM %s.purge_expired_data()"};
+    for (const char* statement : statements) {
+        SetCurrentStatementStartTimestamp();
+        StartTransactionCommand();
+        PushActiveSnapshot(GetTransactionSnapshot());
+        SPI_connect();
+        const char* text = psprintf(statement, extension_schema_name());
+        pgstat_report_activity(STATE_RUNNING, text);
+        (void)SPI_execute(text, false, 0);
+        SPI_finish();
+        PopActiveSnapshot();
+        CommitTransactionCommand();
+    }
+}
+
+// Once for each kind of error, not once a second; the view shows the last one and how many there were.
+void note_error(ErrorData* error) {
+    WorkerStatus& status = *own_status();
+    status.errors += 1;
+    status.last_error_at = GetCurrentTimestamp();
+    strlcpy(status.last_error, error->message, sizeof(status.last_error));
+    if (strcmp(last_logged, status.last_error) != 0) {
+        strlcpy(last_logged, status.last_error, sizeof(last_logged));
+        ereport(LOG, (errmsg("pass of pg_realtime failed: %s", error->message),
+                      error->detail != nullptr ? errdetail_internal("%s", error->detail) : 0,
+                      error->context != nullptr ? errcontext("%s", error->context) : 0,
+                      errhint("The worker tries again; view realtime_worker_status counts the errors.")));
+    }
+    schedule.next_check = 0; // and perhaps the extension is gone
+    schedule.pause = schedule.pause == 0 ? 1000 : std::min(schedule.pause * 2, longest_pause);
+}
+
+void work(TimestampTz now) {
+    MemoryContext context = CurrentMemoryContext;
+    PG_TRY();
+    {
+        pgstat_report_activity(STATE_RUNNING, "judging metrics");
+        pass(now);
+        if (now >= schedule.next_maintenance) {
+            schedule.next_maintenance =
+                TimestampTzPlusMilliseconds(now, settings::maintenance_interval * INT64CONST(1000));
+            maintain();
+        }
+        schedule.pause = 0;
+        last_logged[0] = '\0';
+    }
+    PG_CATCH();
+    {
+        MemoryContextSwitchTo(context);
+        ErrorData* error = CopyErrorData();
+        FlushErrorState();
+        AbortCurrentTransaction();
+        note_error(error);
+        FreeErrorData(error);
+    }
+    PG_END_TRY();
+    pgstat_report_stat(false);
+    pgstat_report_activity(STATE_IDLE, nullptr);
+}
+
+// Leaves when it is not wanted here any more. Returns otherwise.
+void leave_if_told(TimestampTz now) {
+    if (is_held(MyDatabaseId)) {
+        detach(true);
+        proc_exit(0);
+    }
+    if (now >= schedule.next_check && !has_extension()) {
+        detach(false);
+        proc_exit(0);
+    }
+}
+
+void on_exit(int code, Datum argument) {
+    (void)code;
+    (void)argument;
+    detach(true);
+}
+
+[[noreturn]] void loop() {
+    for (;;) {
+        long timeout = milliseconds_until_due(GetCurrentTimestamp());
+        timeout = std::max(timeout, schedule.pause);
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+        CHECK_FOR_INTERRUPTS();
+        if (ConfigReloadPending) {
+            ConfigReloadPending = false;
+            ProcessConfigFile(PGC_SIGHUP);
+            schedule.next_check = 0;
+        }
+        own_status()->wake_ups += 1;
+        if (settings::pass_interval > 0) {
+            const long since = TimestampDifferenceMilliseconds(schedule.last_pass, GetCurrentTimestamp());
+            if (since < settings::pass_interval) {
+                pg_usleep((settings::pass_interval - since) * 1000L);
+            }
+        }
+        const TimestampTz now = GetCurrentTimestamp();
+        leave_if_told(now);
+        if (settings::enabled) {
+            schedule.last_pass = now;
+            work(now);
+        } else {
+            schedule.everything = true;
+            schedule.next_check =
+                TimestampTzPlusMilliseconds(now, settings::check_interval * INT64CONST(1000));
+        }
+    }
+}
+
+} // namespace
+
+} // namespace pg::monitor
+
+extern "C" void pg_realtime_worker_main(Datum argument) {
+    using namespace pg::monitor;
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, die);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
+    pgstat_report_appname("pg_realtime worker");
+    if (!attach()) {
+        // Another one is at work, or all places are taken; the launcher says so.
+        proc_exit(0);
+    }
+    before_shmem_exit(on_exit, 0);
+    if (!has_extension()) {
+        detach(false);
+        proc_exit(0);
+    }
+    ereport(DEBUG1, (errmsg_internal("pg_realtime worker of database %u started", MyDatabaseId)));
+    loop();
+}

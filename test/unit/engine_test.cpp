@@ -1,0 +1,187 @@
+#include "monitor/engine.hpp"
+
+#include <gtest/gtest.h>
+
+#include <variant>
+
+#include "alert/compile.hpp"
+#include "monitor/announcement.hpp"
+#include "monitor/outgoing.hpp"
+
+namespace {
+
+using namespace monitor;
+using metric::second;
+using metric::Time;
+
+constexpr Time start = 800'000'000 * second;
+
+Uuid uuid(unsigned char number) {
+    Uuid id;
+    id.bytes[15] = number;
+    return id;
+}
+
+alert::RuleText rule(std::string id, std::string metric, double threshold) {
+    alert::RuleText text;
+    text.rule_id = std::move(id);
+    text.metric = std::move(metric);
+    text.threshold_value = threshold;
+    text.cooldown_minutes = 0;
+    text.aggregation = text.metric == "load" ? "last" : "default";
+    return text;
+}
+
+std::shared_ptr<RuleList> list_of(const std::vector<alert::RuleText>& texts) {
+    auto list = std::make_shared<RuleList>();
+    for (const alert::RuleText& text : texts) {
+        list->add(std::get<alert::Rule>(alert::compile(text, list->table())));
+    }
+    list->finish();
+    return list;
+}
+
+void sample(Engine& engine, unsigned char tenant, std::string_view subscription, double value, Time at) {
+    Tenant& owner = engine.tenant(uuid(tenant));
+    Watch& watch = engine.watch(owner, subscription);
+    watch.data.apply_sample("load", value, at);
+    engine.touch(owner, watch);
+}
+
+// Runs a pass and returns what happened, as text.
+std::string pass(Engine& engine, Time at, bool all = false) {
+    engine.evaluate(at, all);
+    std::vector<Uuid> ids;
+    for (std::size_t index = 0; index < Announcement::count_opening(engine); ++index) {
+        ids.push_back(uuid(static_cast<unsigned char>(200 + index)));
+    }
+    Announcement announcement;
+    announcement.build(engine, ids, {[](const Uuid&, char* to) { std::fill(to, to + 36, '0'); }, "now"});
+    std::string happened;
+    for (const auto& alert : announcement.opened) {
+        happened += "open " + alert.action->watch->subscription_type + " " + alert.action->rule_id + "; ";
+    }
+    for (const auto& alert : announcement.ended) {
+        happened += "end " + alert.action->watch->subscription_type + " " + alert.action->rule_id + "; ";
+    }
+    for (const auto& notification : announcement.owed) {
+        happened += std::string("tell ") + notification.kind + " " + notification.action->rule_id + "; ";
+    }
+    return happened;
+}
+
+TEST(Engine, ABreachOpensAnAlertAndItsEndClosesIt) {
+    Engine engine({});
+    engine.set_global_rules(list_of({rule("high", "load", 10)}));
+    sample(engine, 1, "orders", 5, start);
+    EXPECT_EQ(pass(engine, start), "");
+    sample(engine, 1, "orders", 50, start + second);
+    EXPECT_EQ(pass(engine, start + second), "open orders high; tell firing high; ");
+    EXPECT_EQ(pass(engine, start + 2 * second), "");
+    sample(engine, 1, "orders", 5, start + 3 * second);
+    EXPECT_EQ(pass(engine, start + 3 * second), "end orders high; tell resolved high; ");
+}
+
+TEST(Engine, NothingIsDueAfterEverythingIsCalm) {
+    Engine engine({});
+    engine.set_global_rules(list_of({rule("high", "load", 10)}));
+    sample(engine, 1, "orders", 5, start);
+    pass(engine, start);
+    EXPECT_EQ(engine.wake_at(), metric::forever);
+    sample(engine, 1, "orders", 50, start + second);
+    pass(engine, start + second);
+    EXPECT_LT(engine.wake_at(), start + 11 * second);
+}
+
+TEST(Engine, ATenantsRuleHidesTheGlobalOneOfTheSameId) {
+    Engine engine({});
+    engine.set_global_rules(list_of({rule("high", "load", 10)}));
+    engine.set_rules(engine.tenant(uuid(2)), list_of({rule("high", "load", 100)}));
+    sample(engine, 1, "orders", 50, start);
+    sample(engine, 2, "orders", 50, start);
+    EXPECT_EQ(pass(engine, start), "open orders high; tell firing high; ");
+    EXPECT_TRUE(engine.find(uuid(2), "orders")->instances.empty());
+}
+
+TEST(Engine, RulesLookOnlyAtWhatTheyAreFor) {
+    Engine engine({});
+    alert::RuleText only_orders = rule("orders_only", "load", 10);
+    only_orders.subscription_type = "orders";
+    alert::RuleText whole = rule("whole", "load", 10);
+    whole.subscription_type = "*";
+    engine.set_global_rules(list_of({only_orders, whole}));
+    sample(engine, 1, "menu", 50, start);
+    EXPECT_EQ(pass(engine, start), "open * whole; tell firing whole; ");
+    sample(engine, 1, "orders", 50, start + second);
+    EXPECT_EQ(pass(engine, start + second), "open orders orders_only; tell firing orders_only; ");
+}
+
+TEST(Engine, ARuleThatFiresMutesWhatItInhibitsInTheSamePass) {
+    Engine engine({});
+    alert::RuleText down = rule("down", "load", 90);
+    alert::RuleText high = rule("high", "load", 10);
+    high.inhibited_by = {"down"};
+    engine.set_global_rules(list_of({high, down}));
+    sample(engine, 1, "orders", 100, start);
+    EXPECT_EQ(pass(engine, start), "open orders down; open orders high; tell firing down; ");
+    sample(engine, 1, "orders", 50, start + second);
+    EXPECT_EQ(pass(engine, start + second), "end orders down; tell resolved down; tell firing high; ");
+}
+
+TEST(Engine, ASilenceMutesAndItsEndTellsWhatStillFires) {
+    Engine engine({});
+    engine.set_global_rules(list_of({rule("high", "load", 10)}));
+    Tenant& tenant = engine.tenant(uuid(1));
+    tenant.silences.push_back({"high", std::nullopt, start, start + 20 * second});
+    sample(engine, 1, "orders", 50, start + second);
+    EXPECT_EQ(pass(engine, start + second), "open orders high; ");
+    EXPECT_LE(engine.wake_at(), start + 20 * second);
+    EXPECT_EQ(pass(engine, start + 20 * second, true), "tell firing high; ");
+}
+
+TEST(Engine, ARemovedRuleEndsItsAlerts) {
+    Engine engine({});
+    engine.set_global_rules(list_of({rule("high", "load", 10)}));
+    sample(engine, 1, "orders", 50, start);
+    pass(engine, start);
+    engine.set_global_rules(list_of({}));
+    EXPECT_EQ(pass(engine, start + second), "end orders high; tell resolved high; ");
+}
+
+TEST(Engine, ARuleThatCannotBeEvaluatedLeavesItsAlertsAsTheyAre) {
+    Engine engine({});
+    engine.set_global_rules(list_of({rule("high", "load", 10)}));
+    sample(engine, 1, "orders", 50, start);
+    pass(engine, start);
+    auto broken = std::make_shared<RuleList>();
+    broken->freeze("high");
+    broken->finish();
+    engine.set_global_rules(broken);
+    EXPECT_EQ(pass(engine, start + second), "");
+    engine.set_global_rules(list_of({rule("high", "load", 10)}));
+    sample(engine, 1, "orders", 5, start + 2 * second);
+    EXPECT_EQ(pass(engine, start + 2 * second), "end orders high; tell resolved high; ");
+}
+
+TEST(Engine, OnlyWhatChangedIsStored) {
+    Engine engine({});
+    Outgoing outgoing;
+    Tenant& tenant = engine.tenant(uuid(1));
+    Watch& watch = engine.watch(tenant, "orders");
+    metric::Report report;
+    report.connection_id = "a";
+    report.counters = {100, 0, 0, 0, 0};
+    report.recorded_at = report.heartbeat_at = start;
+    watch.data.apply(report, engine.limits());
+    watch.data_dirty = watch.position_dirty = true;
+    engine.must_store(tenant, watch, false);
+    outgoing.collect(engine, start, false);
+    EXPECT_EQ(outgoing.connections.size(), 1U);
+    EXPECT_EQ(outgoing.buckets.size(), 3U);
+    EXPECT_EQ(outgoing.health.size(), 1U);
+    outgoing.stored(engine);
+    outgoing.collect(engine, start, false);
+    EXPECT_TRUE(outgoing.empty());
+}
+
+} // namespace
