@@ -72,12 +72,13 @@ void Engine::must_store(Tenant& tenant, Watch& watch, bool urgent) {
     }
 }
 
-void Engine::all_stored() {
-    for (const Unstored& entry : unstored_) {
-        entry.watch->unstored = false;
+void Engine::stored(std::size_t count) {
+    const auto end = unstored_.begin() + static_cast<std::ptrdiff_t>(std::min(count, unstored_.size()));
+    for (auto entry = unstored_.begin(); entry != end; ++entry) {
+        entry->watch->unstored = false;
     }
-    unstored_.clear();
-    urgent_ = false;
+    unstored_.erase(unstored_.begin(), end);
+    urgent_ = urgent_ && !unstored_.empty();
 }
 
 void Engine::wake(Tenant& tenant, Time at) {

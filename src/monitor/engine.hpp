@@ -71,7 +71,7 @@ class Engine {
     };
     const std::vector<Unstored>& unstored() const { return unstored_; }
     bool has_urgent() const { return urgent_; }
-    void all_stored();
+    void stored(std::size_t count); // the first ones of the list
 
     // Values of metrics that belong to the whole database.
     void set_replication_lag(metric::Value bytes, metric::Value seconds);

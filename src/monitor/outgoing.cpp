@@ -1,5 +1,7 @@
 #include "monitor/outgoing.hpp"
 
+#include <algorithm>
+
 namespace monitor {
 
 void Outgoing::clear() {
@@ -50,7 +52,7 @@ void Outgoing::add_health(Engine& engine, Tenant& tenant, Watch& watch, metric::
 
 void Outgoing::collect(Engine& engine, metric::Time now, bool all) {
     clear();
-    everything_ = true;
+    watches_ = all ? engine.unstored().size() : std::min(engine.unstored().size(), most);
     if (all) {
         for (auto& [id, tenant] : engine.tenants()) {
             for (auto& [name, watch] : tenant->watches) {
@@ -58,7 +60,8 @@ void Outgoing::collect(Engine& engine, metric::Time now, bool all) {
             }
         }
     }
-    for (const Engine::Unstored& entry : engine.unstored()) {
+    for (std::size_t index = 0; index < watches_; ++index) {
+        const Engine::Unstored& entry = engine.unstored()[index];
         if (!all) {
             add_health(engine, *entry.tenant, *entry.watch, now);
         }
@@ -73,7 +76,7 @@ void Outgoing::collect(Engine& engine, metric::Time now, bool all) {
 
 void Outgoing::collect_urgent(Engine& engine, metric::Time now) {
     clear();
-    everything_ = false;
+    watches_ = 0;
     if (!engine.has_urgent()) {
         return;
     }
@@ -101,9 +104,8 @@ void Outgoing::stored(Engine& engine) {
     for (const WatchRow& row : health) {
         row.watch->health_dirty = false;
     }
-    if (everything_) {
-        engine.all_stored();
-    }
+    engine.stored(watches_);
+    watches_ = 0;
     clear();
 }
 

@@ -41,7 +41,8 @@ struct WatchRow {
 // Pointers into the engine: valid until it is changed.
 class Outgoing {
   public:
-    // Everything that is dirty; with `all` also the health of every watch.
+    // What is dirty, of the `most` watches that wait longest; with `all` everything, and the health of every watch.
+    static constexpr std::size_t most = 64; // so that no pass is long, and a breach never waits for long
     void collect(Engine& engine, metric::Time now, bool all);
     // Only what must not wait: health that replaces values which a user had written.
     void collect_urgent(Engine& engine, metric::Time now);
@@ -60,7 +61,7 @@ class Outgoing {
     std::vector<WatchRow> health;
 
   private:
-    bool everything_ = false;
+    std::size_t watches_ = 0; // of the engine's list
 
     void clear();
     void add_data(Tenant& tenant, Watch& watch);

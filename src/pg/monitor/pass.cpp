@@ -199,6 +199,7 @@ PassResult run_pass(const PassOrder& order) {
     result.store_ms = milliseconds_since(storing);
     result.wake_at = evaluated.wake_at;
     result.unstored = !model.engine->unstored().empty();
+    result.more_to_flush = order.flush && result.unstored;
     AtEOXact_GUC(true, nest_level);
     SPI_finish();
     return result;

@@ -33,6 +33,7 @@ struct PassResult {
     int64 keys, reports, rules_evaluated, transitions;
     bool must_be_durable; // alerts changed: the commit must not be lost
     bool unstored;        // something waits for a pass with `flush`
+    bool more_to_flush;   // and has waited for this one already
     double gather_ms, evaluate_ms, store_ms;
 };
 

@@ -114,7 +114,9 @@ void pass(TimestampTz now) {
     schedule.wake_at = result.wake_at;
     if (!result.unstored) {
         schedule.flush_at = DT_NOEND;
-    } else if (schedule.flush_at == DT_NOEND || order.flush) {
+    } else if (result.more_to_flush) {
+        schedule.flush_at = now;
+    } else if (schedule.flush_at == DT_NOEND) {
         schedule.flush_at = TimestampTzPlusMilliseconds(now, settings::flush_interval);
     }
     if (order.check) {
