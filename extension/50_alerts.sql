@@ -68,7 +68,7 @@ COMMENT ON COLUMN alert_rules.flap_detection IS 'Whether notifications are muted
 COMMENT ON COLUMN alert_rules.escalate_after_minutes IS 'After so long without acknowledgement the severity rises.';
 COMMENT ON COLUMN alert_rules.escalate_severity IS 'To which severity; NULL: critical.';
 COMMENT ON COLUMN alert_rules.group_name IS 'Alerts of one group and tenant share notifications.';
-COMMENT ON COLUMN alert_rules.inhibited_by IS 'Rules whose alerts, of the same subscription or of the tenant as a whole, mute the notifications of this one.';
+COMMENT ON COLUMN alert_rules.inhibited_by IS 'Rules whose alerts, of the same subscription or of the tenant as a whole, mute the notifications of this one. Of rules that name each other in a circle one link does not count.';
 COMMENT ON COLUMN alert_rules.message_template IS 'Text of its alerts, with {{name}} for tenant_id, rule_id, rule_name, subscription_type, severity, status, metric, value, threshold, upper, operator, window_seconds, triggered_at, correlation_id; NULL: a default one.';
 COMMENT ON COLUMN alert_rules.labels IS 'Copied to its alerts.';
 COMMENT ON COLUMN alert_rules.enabled IS 'Whether it is judged. A disabled rule of a tenant still hides the global one of the same rule_id.';

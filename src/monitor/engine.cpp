@@ -16,6 +16,13 @@ bool applies(const QuickRule& rule, const Watch& watch, bool whole) {
     return rule.subscription == whole_tenant_only ? whole : !whole && rule.subscription == watch.number;
 }
 
+bool fires(const Watch& watch, std::uint32_t rule) {
+    const auto at = std::lower_bound(
+        watch.instances.begin(), watch.instances.end(), rule,
+        [](const ActiveInstance& instance, std::uint32_t wanted) { return instance.rule < wanted; });
+    return at != watch.instances.end() && at->rule == rule && alert::fires(at->state);
+}
+
 std::vector<ActiveInstance>::iterator first_at(std::vector<ActiveInstance>& instances, std::uint32_t rule) {
     return std::lower_bound(
         instances.begin(), instances.end(), rule,
@@ -43,6 +50,9 @@ Watch& Engine::watch(Tenant& tenant, std::string_view subscription_type) {
     made->subscription_type = subscription_type;
     made->number = tenant.rules->number_of(subscription_type);
     Watch& added = *tenant.watches.emplace(std::string(subscription_type), std::move(made)).first->second;
+    if (subscription_type == whole_tenant) {
+        tenant.whole = &added;
+    }
     touch(tenant, added);
     return added;
 }
@@ -219,14 +229,22 @@ Totals Engine::evaluate(Time now, bool all) {
 }
 
 void Engine::evaluate(Tenant& tenant, Time now, bool all, Totals& totals) {
-    bool any_touched = false;
-    for (auto& [name, watch] : tenant.watches) {
-        any_touched = any_touched || watch->touched;
-    }
+    const bool any_touched = std::any_of(tenant.watches.begin(), tenant.watches.end(),
+                                         [](const auto& entry) { return entry.second->touched; });
     Time next = metric::forever;
+    bool inhibition_ended = false;
+    // The tenant as a whole comes first: what it decides inhibits its subscriptions.
+    if (tenant.whole != nullptr && (all || any_touched || now >= tenant.whole->wake_at)) {
+        const std::size_t before = actions_.size();
+        evaluate(tenant, *tenant.whole, now, totals);
+        inhibition_ended =
+            std::any_of(actions_.begin() + static_cast<std::ptrdiff_t>(before), actions_.end(),
+                        [](const Action& action) { return action.decision.event == alert::Event::Resolve; });
+    }
     for (auto& [name, watch] : tenant.watches) {
-        const bool whole = name == whole_tenant;
-        if (all || watch->touched || now >= watch->wake_at || (whole && any_touched)) {
+        const bool is_due =
+            all || watch->touched || now >= watch->wake_at || (inhibition_ended && !watch->instances.empty());
+        if (watch.get() != tenant.whole && is_due) {
             evaluate(tenant, *watch, now, totals);
         }
         next = std::min(next, watch->wake_at);
@@ -307,35 +325,26 @@ void Engine::evaluate(Tenant& tenant, Watch& watch, Time now, Totals& totals) {
     watch.touched = false;
 }
 
-alert::Surroundings Engine::surroundings(const Tenant& tenant, const Watch& watch, const alert::Rule& rule,
-                                         Time now) const {
+alert::Surroundings Engine::surroundings(const Tenant& tenant, const Watch& watch, std::size_t rule_index,
+                                         Time now) {
     alert::Surroundings around;
+    const alert::Rule& rule = tenant.rules->rule(rule_index);
     for (const Silence& silence : tenant.silences) {
         around.silenced |=
             silence.starts_at <= now && now < silence.ends_at &&
             (!silence.rule_id || *silence.rule_id == rule.rule_id) &&
             (!silence.subscription_type || *silence.subscription_type == watch.subscription_type);
     }
-    for (const std::string& inhibitor : rule.inhibited_by) {
-        const std::optional<std::size_t> index = tenant.rules->index_of(inhibitor);
-        if (!index || inhibitor == rule.rule_id) {
-            continue;
-        }
-        for (const auto& [name, other] : tenant.watches) {
-            if (name != whole_tenant && other.get() != &watch) {
-                continue;
-            }
-            for (const ActiveInstance& instance : other->instances) {
-                around.inhibited |= instance.rule == *index && instance.state.has_alert;
-            }
-        }
+    for (const std::uint32_t inhibitor : tenant.rules->inhibitors_of(rule_index)) {
+        around.inhibited |=
+            fires(watch, inhibitor) || (tenant.whole != nullptr && fires(*tenant.whole, inhibitor));
     }
     return around;
 }
 
 void Engine::step(Tenant& tenant, Watch& watch, std::size_t rule_index, ActiveInstance& instance, Time now) {
     const alert::Rule& rule = tenant.rules->rule(rule_index);
-    const alert::Surroundings around = surroundings(tenant, watch, rule, now);
+    const alert::Surroundings around = surroundings(tenant, watch, rule_index, now);
     const alert::Decision decision = alert::step(rule, instance.state, watch.values, around, now);
     watch.wake_at = std::min(watch.wake_at, decision.wake_at);
     if (around.silenced) {

@@ -98,8 +98,8 @@ class Engine {
     void record(Tenant& tenant, Watch& watch, const alert::Rule& rule, ActiveInstance& instance,
                 const alert::Decision& decision);
     void retire_orphans(Tenant& tenant, Watch& watch, metric::Time now);
-    alert::Surroundings surroundings(const Tenant& tenant, const Watch& watch, const alert::Rule& rule,
-                                     metric::Time now) const;
+    static alert::Surroundings surroundings(const Tenant& tenant, const Watch& watch, std::size_t rule,
+                                            metric::Time now);
     void use_rules(Tenant& tenant, std::shared_ptr<const RuleList> rules);
 
     metric::Limits limits_;

@@ -35,7 +35,9 @@ class RuleList {
     bool add(alert::Rule rule);
     // A rule that exists and cannot be evaluated: its alerts stay as they are.
     void freeze(std::string rule_id);
-    // Puts rules that inhibit others first, so that one pass decides about both. Called once, after the last add().
+    // Puts rules that inhibit others before these, so that one pass decides about both. Where rules inhibit each other in a
+    // circle, one link is left out, always the same: otherwise all of them could stay silent for ever. Called once, after
+    // the last add().
     void finish();
 
     std::size_t size() const { return quick_.size(); }
@@ -43,6 +45,9 @@ class RuleList {
     const QuickRule& quick(std::size_t index) const { return quick_[index]; }
     const std::vector<QuickRule>& all_quick() const { return quick_; }
     const alert::Rule& rule(std::size_t index) const { return *rules_[index]; }
+    // Those that inhibit the rule: their indexes are smaller than its own.
+    const std::vector<std::uint32_t>& inhibitors_of(std::size_t index) const;
+    bool inhibits_others(std::size_t index) const { return index < inhibitor_count_; }
     bool is_frozen(std::string_view rule_id) const { return frozen_.find(rule_id) != frozen_.end(); }
     std::optional<std::size_t> index_of(std::string_view rule_id) const;
     const std::vector<metric::Signal>& signals() const { return table_.signals(); }
@@ -59,6 +64,8 @@ class RuleList {
     std::unordered_map<std::string_view, std::size_t> by_id_;
     alert::SignalTable table_;
     std::set<std::string, std::less<>> frozen_;
+    std::unordered_map<std::size_t, std::vector<std::uint32_t>> inhibitors_; // of rules that have any
+    std::size_t inhibitor_count_ = 0; // the first ones inhibit, or are inhibited
 };
 
 // Whether the rule's metric exists only for the tenant as a whole.

@@ -61,8 +61,8 @@ struct Tenant {
     std::shared_ptr<const RuleList> rules;
     bool own_rules = false;
     std::vector<Silence> silences;
-    // Watches by name; "*" sorts before every letter, so the tenant as a whole is decided first.
-    std::map<std::string, std::unique_ptr<Watch>, std::less<>> watches;
+    std::map<std::string, std::unique_ptr<Watch>, std::less<>> watches; // by name
+    Watch* whole = nullptr;                                             // the one called "*", if there is one
     metric::Time wake_at = metric::forever;
     bool touched = false; // in the engine's list of what is to be judged
 };

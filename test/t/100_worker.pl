@@ -18,6 +18,7 @@ max_prepared_transactions = 5
 pg_realtime.check_interval = 30s
 pg_realtime.discovery_interval = 2s
 pg_realtime.flush_interval = 100ms
+pg_realtime.max_databases = 3
 CONF
 $node->start;
 
@@ -135,6 +136,23 @@ wait_for_workers('copied', 1, 'a database that was copied from a template gets a
 $node->safe_psql('postgres', 'DROP DATABASE renamed');
 $node->safe_psql('postgres', 'DROP DATABASE copied');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_database WHERE datname IN ('renamed', 'copied')"), 0, 'a database with a worker can be dropped');
+
+# Three databases at most: what is dropped must not keep its place.
+for my $round (1 .. 4)
+{
+	$node->safe_psql('postgres', "CREATE DATABASE round$round");
+	$node->safe_psql("round$round", 'CREATE EXTENSION pg_realtime');
+	wait_for_workers("round$round", 1, "database $round of those that come and go has a worker");
+	$node->safe_psql('postgres', "DROP DATABASE round$round");
+}
+$node->safe_psql('postgres', "CREATE DATABASE full$_") for 1 .. 3;
+$node->safe_psql("full$_", 'CREATE EXTENSION pg_realtime') for 1 .. 3;
+$node->wait_for_log(qr/database \d+ has no worker of pg_realtime because pg_realtime.max_databases \(3\) databases have one/);
+$node->safe_psql('postgres', 'DROP DATABASE full1');
+wait_for_workers("full$_", 1, 'a place that gets free is taken by who waits for one') for 2 .. 3;
+my @refusals = slurp_file($node->logfile) =~ /has no worker of pg_realtime because/g;
+is(scalar(@refusals), 1, 'that there is no place is said once');
+$node->safe_psql('postgres', "DROP DATABASE full$_") for 2 .. 3;
 
 # A standby has none until it is promoted.
 $node->backup('backup');

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <variant>
 
 #include "alert/compile.hpp"
@@ -41,10 +42,11 @@ std::shared_ptr<RuleList> list_of(const std::vector<alert::RuleText>& texts) {
     return list;
 }
 
-void sample(Engine& engine, unsigned char tenant, std::string_view subscription, double value, Time at) {
+void sample(Engine& engine, unsigned char tenant, std::string_view subscription, double value, Time at,
+            std::string_view metric = "load") {
     Tenant& owner = engine.tenant(uuid(tenant));
     Watch& watch = engine.watch(owner, subscription);
-    watch.data.apply_sample("load", value, at);
+    watch.data.apply_sample(metric, value, at);
     engine.touch(owner, watch);
 }
 
@@ -126,6 +128,65 @@ TEST(Engine, ARuleThatFiresMutesWhatItInhibitsInTheSamePass) {
     EXPECT_EQ(pass(engine, start), "open orders down; open orders high; tell firing down; ");
     sample(engine, 1, "orders", 50, start + second);
     EXPECT_EQ(pass(engine, start + second), "end orders down; tell resolved down; tell firing high; ");
+}
+
+TEST(Engine, AChainOfInhibitionTellsOnlyItsFirstRuleWhateverTheOrderOfTheRules) {
+    alert::RuleText region = rule("region", "load", 90);
+    alert::RuleText node = rule("node", "load", 50);
+    alert::RuleText queue = rule("queue", "load", 10);
+    node.inhibited_by = {"region"};
+    queue.inhibited_by = {"node"};
+    std::vector<alert::RuleText> rules{node, queue, region};
+    std::sort(rules.begin(), rules.end(),
+              [](const auto& left, const auto& right) { return left.rule_id < right.rule_id; });
+    do {
+        Engine engine({});
+        engine.set_global_rules(list_of(rules));
+        sample(engine, 1, "orders", 100, start);
+        EXPECT_EQ(pass(engine, start),
+                  "open orders region; open orders node; open orders queue; tell firing region; ");
+    } while (std::next_permutation(rules.begin(), rules.end(), [](const auto& left, const auto& right) {
+        return left.rule_id < right.rule_id;
+    }));
+}
+
+TEST(Engine, OfRulesThatInhibitEachOtherExactlyOneIsToldWhenASilenceEnds) {
+    for (const bool reversed : {false, true}) {
+        Engine engine({});
+        alert::RuleText one = rule("one", "load", 10);
+        alert::RuleText two = rule("two", "load", 10);
+        alert::RuleText itself = rule("zero", "load", 10);
+        one.inhibited_by = {"two"};
+        two.inhibited_by = {"one"};
+        itself.inhibited_by = {"zero", "nobody"};
+        engine.set_global_rules(reversed ? list_of({itself, two, one}) : list_of({one, two, itself}));
+        engine.tenant(uuid(1)).silences.push_back({std::nullopt, std::nullopt, start, start + 20 * second});
+        sample(engine, 1, "orders", 50, start);
+        EXPECT_EQ(pass(engine, start).find("tell"), std::string::npos);
+        EXPECT_EQ(pass(engine, start + 20 * second), "tell firing two; tell firing zero; ");
+        sample(engine, 1, "orders", 5, start + 21 * second);
+        EXPECT_EQ(pass(engine, start + 21 * second),
+                  "end orders two; end orders one; end orders zero; tell resolved two; tell resolved zero; ");
+    }
+}
+
+TEST(Engine, TheTenantAsAWholeInhibitsEverySubscriptionAndItsEndTellsThemAtOnce) {
+    Engine engine({});
+    alert::RuleText down = rule("down", "outage", 0);
+    down.aggregation = "last";
+    down.subscription_type = "*";
+    alert::RuleText high = rule("high", "load", 10);
+    high.inhibited_by = {"down"};
+    engine.set_global_rules(list_of({high, down}));
+    // One name sorts before the one of the whole, one behind it.
+    for (const char* subscription : {"!first", "orders"}) {
+        sample(engine, 1, subscription, 50, start);
+    }
+    sample(engine, 1, "*", 1, start, "outage");
+    EXPECT_EQ(pass(engine, start), "open * down; open !first high; open orders high; tell firing down; ");
+    sample(engine, 1, "*", 0, start + second, "outage");
+    EXPECT_EQ(pass(engine, start + second),
+              "end * down; tell resolved down; tell firing high; tell firing high; ");
 }
 
 TEST(Engine, ASilenceMutesAndItsEndTellsWhatStillFires) {

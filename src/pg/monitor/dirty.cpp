@@ -78,6 +78,19 @@ int place_of(Oid oid) {
     return -1;
 }
 
+// The place that a worker of the database would take; -1 when all are taken. Under the lock.
+int place_for(Oid oid) {
+    int place = place_of(oid);
+    if (place < 0) {
+        place = place_of(InvalidOid);
+    }
+    // Places that only remember that a database lacks the extension are the first to be given away.
+    for (int index = 0; place < 0 && index < settings::max_databases; ++index) {
+        place = database_at(index).absent ? index : -1;
+    }
+    return place;
+}
+
 void request_memory() {
     if (previous_request_hook != nullptr) {
         previous_request_hook();
@@ -317,14 +330,7 @@ bool attach() {
     }
     bool attached = false;
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    int place = place_of(MyDatabaseId);
-    if (place < 0) {
-        place = place_of(InvalidOid);
-    }
-    // Places that only remember that a database lacks the extension are the first to be given away.
-    for (int index = 0; place < 0 && index < settings::max_databases; ++index) {
-        place = database_at(index).absent ? index : -1;
-    }
+    const int place = place_for(MyDatabaseId);
     if (place >= 0 && database_at(place).worker == nullptr) {
         Database& database = database_at(place);
         if (database.database != MyDatabaseId) {
@@ -465,20 +471,16 @@ void wake_launcher_at_commit() {
     }
 }
 
-int take_requests(Oid** requested) {
+int take_requests(Oid** requested, bool* all) {
     *requested = static_cast<Oid*>(palloc(sizeof(shared->requests)));
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     const int count = shared->request_count;
     memcpy(*requested, shared->requests, sizeof(Oid) * static_cast<Size>(count));
     shared->request_count = 0;
-    // More than can be remembered: every place is looked at again.
-    if (shared->requests_overflown) {
-        shared->requests_overflown = false;
-        for (int index = 0; index < settings::max_databases; ++index) {
-            if (database_at(index).worker == nullptr) {
-                database_at(index).database = InvalidOid;
-            }
-        }
+    *all = shared->requests_overflown;
+    shared->requests_overflown = false;
+    for (int index = 0; index < settings::max_databases; ++index) {
+        database_at(index).absent = database_at(index).absent && !*all;
     }
     for (int index = 0; index < count; ++index) {
         if (const int place = place_of((*requested)[index]); place >= 0) {
@@ -487,6 +489,25 @@ int take_requests(Oid** requested) {
     }
     LWLockRelease(shared->lock);
     return count;
+}
+
+void free_places(bool (*exists)(Oid database)) {
+    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+    for (int index = 0; index < settings::max_databases; ++index) {
+        Database& database = database_at(index);
+        if (OidIsValid(database.database) && database.worker == nullptr && !exists(database.database)) {
+            database.database = InvalidOid;
+            database.absent = false;
+        }
+    }
+    LWLockRelease(shared->lock);
+}
+
+bool has_place(Oid oid) {
+    LWLockAcquire(shared->lock, LW_SHARED);
+    const bool found = place_for(oid) >= 0;
+    LWLockRelease(shared->lock);
+    return found;
 }
 
 Presence worker_presence(Oid database) {

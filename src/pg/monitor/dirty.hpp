@@ -49,8 +49,12 @@ int all_status(DatabaseStatus** statuses);
 // The launcher's side.
 void set_launcher(bool present);
 void wake_launcher_at_commit(); // a database may have got the extension
-// Databases that asked for the launcher since the last call.
-int take_requests(Oid** databases);
+// Databases that asked for the launcher since the last call; `all`: more than could be remembered, it may be any.
+int take_requests(Oid** databases, bool* all);
+// Takes back the places of databases that are gone. `exists` must not raise an error.
+void free_places(bool (*exists)(Oid database));
+// Whether a worker of the database would find a place.
+bool has_place(Oid database);
 enum class Presence { Unknown, Running, Absent };
 Presence worker_presence(Oid database);
 // Whether the database wants to be left alone for now, because somebody is about to drop or rename it.

@@ -16,8 +16,9 @@ struct Known {
     Oid database;
     BackgroundWorkerHandle* handle; // of the worker that was started; null: none
     TimestampTz started_at;
-    bool absent; // it found no extension; started again when somebody asks for it
-    bool seen;   // in the present round
+    bool absent;  // it found no extension; started again when somebody asks for it
+    bool seen;    // in the present round
+    bool refused; // all places were taken, and that was logged
 };
 
 Known* known = nullptr;
@@ -36,8 +37,13 @@ Known& known_of(Oid database) {
         known = static_cast<Known*>(known == nullptr ? MemoryContextAlloc(TopMemoryContext, size)
                                                      : repalloc(known, size));
     }
-    known[known_count] = {database, nullptr, 0, false, false};
+    known[known_count] = {database, nullptr, 0, false, false, false};
     return known[known_count++];
+}
+
+bool is_known(Oid database) {
+    return std::any_of(known, known + known_count,
+                       [database](const Known& one) { return one.database == database; });
 }
 
 // Marks the databases that there are. Shared catalogs are all that this process can read.
@@ -63,9 +69,12 @@ void look_for_databases() {
     for (int index = 0; index < known_count; ++index) {
         if (known[index].seen) {
             known[kept++] = known[index];
+        } else if (known[index].handle != nullptr) {
+            pfree(known[index].handle);
         }
     }
     known_count = kept;
+    free_places(is_known);
 }
 
 bool is_running(Known& database) {
@@ -119,6 +128,20 @@ long start_workers(TimestampTz now) {
             wait = std::min(wait, TimestampDifferenceMilliseconds(now, due) + 1);
             continue;
         }
+        if (!has_place(database.database)) {
+            if (!database.refused) {
+                ereport(
+                    LOG,
+                    (errmsg("database %u has no worker of pg_realtime because pg_realtime.max_databases (%d) "
+                            "databases have one",
+                            database.database, settings::max_databases),
+                     errhint("Increase pg_realtime.max_databases and restart the server, or call "
+                             "realtime_run_pass() regularly.")));
+            }
+            database.refused = true;
+            continue;
+        }
+        database.refused = false;
         database.started_at = now;
         if (!start_worker(database)) {
             wait = std::min(wait, 10 * restart_pause);
@@ -228,9 +251,13 @@ extern "C" void pg_realtime_launcher_main(Datum argument) {
         MemoryContextSwitchTo(context);
         MemoryContextReset(context);
         Oid* requested = nullptr;
-        const int requests = take_requests(&requested);
+        bool all = false;
+        const int requests = take_requests(&requested, &all);
         look_for_databases();
         MemoryContextSwitchTo(context);
+        for (int index = 0; all && index < known_count; ++index) {
+            known[index].absent = false;
+        }
         for (int index = 0; index < requests; ++index) {
             Known& database = known_of(requested[index]);
             database.absent = false;
