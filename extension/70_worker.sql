@@ -98,6 +98,18 @@ COMMENT ON COLUMN realtime_worker_status.last_error IS 'Message of the last erro
 COMMENT ON COLUMN realtime_worker_status.last_error_at IS 'Time of the last error.';
 REVOKE ALL ON realtime_worker_status FROM PUBLIC;
 
+-- For health_check(): tells a member what concerns everybody alike, and nothing of what other tenants do.
+CREATE FUNCTION realtime_worker_alive(OUT running boolean, OUT last_check_at timestamptz) RETURNS record
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (SELECT 1 FROM pg_stat_activity a WHERE a.datname = current_database() AND a.backend_type = 'pg_realtime worker'),
+         (SELECT w.last_check_at FROM @extschema@.realtime_worker_state w)
+$$;
+COMMENT ON FUNCTION realtime_worker_alive() IS 'Whether a worker runs in this database, and when everything was last checked.';
+REVOKE ALL ON FUNCTION realtime_worker_alive() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION realtime_worker_alive() TO realtime_reader;
+
 CREATE FUNCTION realtime_wake_launcher() RETURNS boolean
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pg_realtime_wake_launcher';

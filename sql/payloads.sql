@@ -26,7 +26,7 @@ SELECT pg_temp.answer('{"tenantId": "123e4567-e89b-12d3-a456-426614174000", "con
 SELECT pg_temp.answer(p) FROM unnest(ARRAY['null', '1', '"x"', '{}', '[1]', '[{"tenantId": "123e4567-e89b-12d3-a456-426614174000", "connectionId": "c", "subscriptionType": "s"}, {}]']::jsonb[]) p;
 SELECT pg_temp.answer((SELECT jsonb_agg('{}'::jsonb) FROM generate_series(1, 1001)));
 SELECT pg_temp.answer(NULL);
-SELECT pg_temp.answer('{"tenantId": "123e4567-e89b-12d3-a456-426614174000", "connectionId": "c", "subscriptionType": "*"}') LIKE '23514 %';
+SELECT pg_temp.answer('{"tenantId": "123e4567-e89b-12d3-a456-426614174000", "connectionId": "c", "subscriptionType": "*"}');
 SELECT count(*) FROM realtime_connection_metrics WHERE subscription_type = 's';
 SELECT track_event('{"tenantId": "123e4567-e89b-12d3-a456-426614174000"}');
 SELECT track_event('{"tenantId": "123e4567-e89b-12d3-a456-426614174000", "eventType": "e", "detail": 1}');

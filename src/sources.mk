@@ -75,6 +75,13 @@ PG_SOURCES = \
 	src/pg/monitor/run_pass.cpp \
 	src/pg/monitor/dirty.cpp \
 	src/pg/monitor/triggers.cpp \
+	src/pg/monitor/payload.cpp \
+	src/pg/monitor/operations.cpp \
+	src/pg/monitor/collect.cpp \
+	src/pg/monitor/events.cpp \
+	src/pg/monitor/health_sync.cpp \
+	src/pg/monitor/batch.cpp \
+	src/pg/monitor/inspect.cpp \
 	src/pg/monitor/worker.cpp \
 	src/pg/monitor/launcher.cpp \
 	src/pg/monitor/status.cpp

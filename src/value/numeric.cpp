@@ -1,8 +1,12 @@
 #include "value/numeric.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
+#include <string>
 #include <string_view>
 
 #include "wire/digits.hpp"
@@ -180,6 +184,66 @@ char* format_numeric(char* to, const char* bytes, std::size_t length) {
         to = end;
     }
     return to;
+}
+
+std::optional<std::int64_t> numeric_integer(const char* bytes, std::size_t length) {
+    const unsigned header = read_header(bytes, length);
+    if ((header & sign_mask) == special_form) {
+        return std::nullopt;
+    }
+    const Parts parts = split(header, bytes, length);
+    for (int index = std::max(parts.weight + 1, 0); index < parts.group_count; ++index) {
+        if (parts.group(index) != 0) {
+            return std::nullopt;
+        }
+    }
+    std::int64_t number = 0;
+    constexpr int most_groups = 5; // 10000^5 is beyond the type
+    if (parts.weight >= most_groups) {
+        return std::nullopt;
+    }
+    for (int index = 0; index <= parts.weight; ++index) {
+        const auto group = static_cast<std::int64_t>(parts.group(index));
+        // Towards the sign of the number, because the least one has no positive counterpart.
+        if (__builtin_mul_overflow(number, std::int64_t{10000}, &number) ||
+            __builtin_add_overflow(number, parts.negative ? -group : group, &number)) {
+            return std::nullopt;
+        }
+    }
+    return number;
+}
+
+double numeric_double(const char* bytes, std::size_t length) {
+    const unsigned header = read_header(bytes, length);
+    if ((header & sign_mask) == special_form) {
+        const unsigned special = header & special_mask;
+        const double infinity = std::numeric_limits<double>::infinity();
+        return special == special_positive_infinity   ? infinity
+               : special == special_negative_infinity ? -infinity
+                                                      : std::numeric_limits<double>::quiet_NaN();
+    }
+    const Parts parts = split(header, bytes, length);
+    // Up to three groups are an integer that a double holds exactly, and one division by an exact power of ten rounds
+    // once.
+    static constexpr double powers[] = {1, 1e4, 1e8, 1e12, 1e16, 1e20};
+    const int behind = parts.group_count - 1 - parts.weight; // groups behind the point
+    if (parts.group_count <= 3 && behind <= 5 && behind >= -2) {
+        std::int64_t digits = 0;
+        for (int index = 0; index < parts.group_count; ++index) {
+            digits = digits * 10000 + parts.group(index);
+        }
+        const auto whole = static_cast<double>(parts.negative ? -digits : digits);
+        return behind >= 0 ? whole / powers[behind] : whole * powers[-behind];
+    }
+    std::string text(numeric_room(bytes, length), '\0');
+    const char* const end = format_numeric(text.data(), bytes, length);
+    double number = 0;
+    if (std::from_chars(text.data(), end, number).ec == std::errc::result_out_of_range) {
+        const bool is_small = parts.weight < 0;
+        number = is_small ? 0.0 : std::numeric_limits<double>::infinity();
+        number = parts.negative ? -number : number;
+    }
+    return number;
 }
 
 void write_numeric(wire::ByteBuffer& out, const char* bytes, std::size_t length) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 
 #include "wire/byte_buffer.hpp"
 
@@ -16,5 +18,11 @@ void write_numeric(wire::ByteBuffer& out, const char* bytes, std::size_t length)
 // write at most. Both throw like write_numeric().
 std::size_t numeric_room(const char* bytes, std::size_t length);
 char* format_numeric(char* to, const char* bytes, std::size_t length);
+
+// As a whole number; empty when it is none, or lies outside of the type. Throws like write_numeric().
+std::optional<std::int64_t> numeric_integer(const char* bytes, std::size_t length);
+
+// The nearest double, infinite beyond the range of the type; NaN for NaN. Throws like write_numeric().
+double numeric_double(const char* bytes, std::size_t length);
 
 } // namespace value

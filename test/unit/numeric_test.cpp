@@ -1,8 +1,14 @@
 #include "value/numeric.hpp"
 
+#include <cerrno>
+#include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <memory>
+#include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -126,6 +132,56 @@ TEST(Numeric, AgreesWithTheEncoderOnRandomDigits) {
         const bool zero = text.find_first_not_of("0.") == std::string::npos;
         expect_kept(!zero && next() % 2 == 0 ? "-" + text : text);
     }
+}
+
+// The oracle is the C library's reader of the same text.
+TEST(Numeric, IsTheNearestDoubleAndTheExactInteger) {
+    std::mt19937_64 random(20261124);
+    for (int round = 0; round < 20000; ++round) {
+        std::string text = random() % 2 == 0 ? "-" : "";
+        const std::size_t whole = random() % (round % 7 == 0 ? 320 : 24);
+        text += static_cast<char>('1' + random() % 9);
+        for (std::size_t digit = 0; digit < whole; ++digit) {
+            text += static_cast<char>('0' + random() % 10);
+        }
+        std::string fraction;
+        for (std::size_t digit = random() % (round % 5 == 0 ? 340 : 12); digit > 0; --digit) {
+            fraction += static_cast<char>('0' + (random() % 3 == 0 ? 0 : random() % 10));
+        }
+        if (random() % 3 == 0) {
+            text = text.substr(0, text[0] == '-' ? 1 : 0) + "0";
+        }
+        const std::string bytes = stored::numeric(text + (fraction.empty() ? "" : "." + fraction));
+        const double expected = std::strtod((text + "." + fraction).c_str(), nullptr);
+        EXPECT_EQ(value::numeric_double(bytes.data(), bytes.size()), expected) << text << "." << fraction;
+        const bool is_whole = fraction.find_first_not_of('0') == std::string::npos;
+        errno = 0;
+        const long long integer = std::strtoll(text.c_str(), nullptr, 10);
+        const std::optional<std::int64_t> read = value::numeric_integer(bytes.data(), bytes.size());
+        ASSERT_EQ(read.has_value(), is_whole && errno == 0) << text << "." << fraction;
+        if (read) {
+            EXPECT_EQ(*read, integer);
+        }
+    }
+}
+
+TEST(Numeric, ReachesTheEndsOfIntegers) {
+    const auto integer = [](const char* text) {
+        const std::string bytes = stored::numeric(text);
+        return value::numeric_integer(bytes.data(), bytes.size());
+    };
+    EXPECT_EQ(integer("9223372036854775807"), std::numeric_limits<std::int64_t>::max());
+    EXPECT_EQ(integer("-9223372036854775808"), std::numeric_limits<std::int64_t>::min());
+    EXPECT_EQ(integer("9223372036854775808"), std::nullopt);
+    EXPECT_EQ(integer("-9223372036854775809"), std::nullopt);
+    EXPECT_EQ(integer("1000000000000000000000000"), std::nullopt);
+    EXPECT_EQ(integer("0.00"), 0);
+    EXPECT_EQ(integer("0.01"), std::nullopt);
+    EXPECT_EQ(integer("NaN"), std::nullopt);
+    const std::string nothing = stored::numeric("NaN");
+    EXPECT_TRUE(std::isnan(value::numeric_double(nothing.data(), nothing.size())));
+    const std::string least = stored::numeric("-Infinity");
+    EXPECT_EQ(value::numeric_double(least.data(), least.size()), -std::numeric_limits<double>::infinity());
 }
 
 TEST(Numeric, WritesWhatIsNoNumberAsAString) {

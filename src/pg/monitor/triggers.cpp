@@ -1,12 +1,10 @@
 // Row triggers on our own tables: they complete what a writer left out and tell the worker whose data came in. They run no SQL.
 
-#include <algorithm>
 #include <cmath>
 
-#include "metric/health.hpp"
+#include "pg/monitor/assess.hpp"
 #include "pg/monitor/dirty.hpp"
 #include "pg/monitor/pass_state.hpp"
-#include "pg/monitor/settings.hpp"
 #include "pg/monitor/words.hpp"
 #include "pg/postgres.hpp"
 #include "pg/tuple.hpp"
@@ -75,10 +73,9 @@ std::optional<double> optional_number(HeapTuple tuple, AttrNumber place, TupleDe
                                                          : std::optional<double>(DatumGetFloat8(datum));
 }
 
-Datum score_datum(const metric::HealthInput& input, bool* null) {
-    const std::optional<metric::HealthScore> score = metric::health_score(input);
+Datum score_datum(const std::optional<metric::HealthScore>& score, bool* null) {
     *null = !score;
-    return score ? NumericGetDatum(int64_div_fast_to_numeric(metric::in_tenths(score->score), 1)) : 0;
+    return score ? NumericGetDatum(score_numeric(*score)) : 0;
 }
 
 Datum enum_datum(const char* word, Oid type) {
@@ -140,33 +137,22 @@ PGDLLEXPORT Datum pg_realtime_report_trigger(PG_FUNCTION_ARGS) {
         changed_places[changes] = place[transaction];
         changed[changes++] = FullTransactionIdGetDatum(current);
     }
-    const std::int64_t messages = nulls[received] ? 0 : DatumGetInt64(values[received]);
-    const std::int64_t failed = nulls[errors] ? 0 : DatumGetInt64(values[errors]);
-    const std::int32_t retried = nulls[retries] ? 0 : DatumGetInt32(values[retries]);
-    if (nulls[quality]) {
-        const metric::Quality found = metric::connection_quality(
-            messages, failed, retried, optional_number(row, place[response], descriptor));
-        changed_places[changes] = place[quality];
-        changed[changes++] =
-            enum_datum(word_of(found), TupleDescAttr(descriptor, place[quality] - 1)->atttypid);
-    }
-    if (nulls[score]) {
-        metric::HealthInput input;
-        input.response_time_ms = optional_number(row, place[response], descriptor);
-        if (failed > 0) {
-            input.error_rate =
-                messages > 0 ? std::min(static_cast<double>(failed) / static_cast<double>(messages), 1.0)
-                             : 1.0;
-        } else if (messages > 0) {
-            input.error_rate = 0;
+    if (nulls[quality] || nulls[score]) {
+        const Reported report{nulls[received] ? 0 : DatumGetInt64(values[received]),
+                              nulls[errors] ? 0 : DatumGetInt64(values[errors]),
+                              nulls[retries] ? 0 : DatumGetInt32(values[retries]),
+                              optional_number(row, place[response], descriptor),
+                              optional_number(row, place[memory], descriptor)};
+        if (nulls[quality]) {
+            changed_places[changes] = place[quality];
+            changed[changes++] = enum_datum(word_of(quality_of(report)),
+                                            TupleDescAttr(descriptor, place[quality] - 1)->atttypid);
         }
-        input.retry_count = retried;
-        if (const std::optional<double> megabytes = optional_number(row, place[memory], descriptor)) {
-            input.memory_percent = *megabytes / settings::memory_limit * 100;
+        if (nulls[score]) {
+            changed_places[changes] = place[score];
+            changed[changes] = score_datum(score_of(report), &changed_nulls[changes]);
+            changes += 1;
         }
-        changed_places[changes] = place[score];
-        changed[changes] = score_datum(input, &changed_nulls[changes]);
-        changes += 1;
     }
     if (changes > 0) {
         row = heap_modify_tuple_by_cols(row, descriptor, changes, changed_places, changed, changed_nulls);
@@ -250,10 +236,8 @@ PGDLLEXPORT Datum pg_realtime_health_trigger(PG_FUNCTION_ARGS) {
         }
         input.error_rate = optional_number(row, place[errors], descriptor);
         input.retry_count = optional_number(row, place[retries], descriptor);
-        if (const std::optional<double> megabytes = optional_number(row, place[memory], descriptor)) {
-            input.memory_percent = *megabytes / settings::memory_limit * 100;
-        }
-        changed[1] = score_datum(input, &changed_nulls[1]);
+        input.memory_percent = memory_percent(optional_number(row, place[memory], descriptor));
+        changed[1] = score_datum(metric::health_score(input), &changed_nulls[1]);
         changes = 2;
     }
     return PointerGetDatum(
