@@ -59,52 +59,24 @@ COMMENT ON COLUMN tenant_settings.time_zone IS 'Time zone of the tenant.';
 COMMENT ON COLUMN tenant_settings.updated_at IS 'When the settings were last changed.';
 
 CREATE FUNCTION realtime_user_id() RETURNS uuid
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  claims text := current_setting('request.jwt.claims', true);
-  subject text;
-BEGIN
-  BEGIN
-    subject := CASE WHEN claims <> '' THEN claims::jsonb ->> 'sub' END;
-    RETURN COALESCE(subject, NULLIF(current_setting('request.jwt.claim.sub', true), ''))::uuid;
-  EXCEPTION WHEN data_exception THEN
-    RETURN NULL; -- claims that cannot be read name nobody
-  END;
-END
-$$;
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_realtime_user_id';
 COMMENT ON FUNCTION realtime_user_id() IS
-  'The user on whose behalf the session works: claim sub of request.jwt.claims, as PostgREST and Supabase set it, or of request.jwt.claim.sub. NULL when there is none or it is no uuid.';
+  'The user on whose behalf the session works: claim sub of request.jwt.claims, as PostgREST and Supabase set it, or request.jwt.claim.sub where the former is not set. NULL when there is none or it is no uuid.';
 
 CREATE FUNCTION realtime_tenant_ids() RETURNS uuid[]
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT COALESCE(array_agg(m.tenant_id), '{}')
-    FROM @extschema@.tenant_memberships m
-   WHERE m.user_id = @extschema@.realtime_user_id()
-$$;
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_realtime_tenant_ids';
 COMMENT ON FUNCTION realtime_tenant_ids() IS 'Tenants of realtime_user_id(). The policies of all tables ask it, once a statement.';
 
 CREATE FUNCTION realtime_writable_tenant_ids() RETURNS uuid[]
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT COALESCE(array_agg(m.tenant_id), '{}')
-    FROM @extschema@.tenant_memberships m
-   WHERE m.user_id = @extschema@.realtime_user_id() AND m.role IN ('owner', 'admin', 'member')
-$$;
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_realtime_writable_tenant_ids';
 COMMENT ON FUNCTION realtime_writable_tenant_ids() IS 'Tenants in which realtime_user_id() may write: not those where the role is viewer.';
 
 CREATE FUNCTION realtime_administered_tenant_ids() RETURNS uuid[]
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-  SELECT COALESCE(array_agg(m.tenant_id), '{}')
-    FROM @extschema@.tenant_memberships m
-   WHERE m.user_id = @extschema@.realtime_user_id() AND m.role IN ('owner', 'admin')
-$$;
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_realtime_administered_tenant_ids';
 COMMENT ON FUNCTION realtime_administered_tenant_ids() IS 'Tenants in which realtime_user_id() is owner or admin.';
 
 -- For functions that run with their owner's rights, where the current user says nothing about the caller.

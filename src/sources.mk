@@ -68,6 +68,7 @@ PG_SOURCES = \
 	src/pg/monitor/statement.cpp \
 	src/pg/monitor/load.cpp \
 	src/pg/monitor/configuration.cpp \
+	src/pg/monitor/scan.cpp \
 	src/pg/monitor/ingest.cpp \
 	src/pg/monitor/store.cpp \
 	src/pg/monitor/announce.cpp \
@@ -76,6 +77,8 @@ PG_SOURCES = \
 	src/pg/monitor/dirty.cpp \
 	src/pg/monitor/triggers.cpp \
 	src/pg/monitor/payload.cpp \
+	src/pg/monitor/caller.cpp \
+	src/pg/monitor/memberships.cpp \
 	src/pg/monitor/operations.cpp \
 	src/pg/monitor/collect.cpp \
 	src/pg/monitor/events.cpp \

@@ -49,6 +49,8 @@ extern "C" {
 #include "parser/parse_coerce.h"
 #include "parser/parse_type.h"
 #include "parser/scansup.h"
+#include "partitioning/partbounds.h"
+#include "partitioning/partdesc.h"
 #include "pgstat.h"
 #include "pgtime.h"
 #include "portability/instr_time.h"

@@ -22,7 +22,8 @@ struct Database {
     TimestampTz held_until;
     PGPROC* worker; // null: none
     WorkerStatus status;
-    // Behind it: uint64 hashes[settings::dirty_keys * 2], then the arena.
+    // Behind it: uint64 hashes[settings::dirty_keys * 2], uint32 used[settings::dirty_keys] (places of hashes that are not
+    // empty), then the arena.
 };
 
 struct Shared {
@@ -44,12 +45,16 @@ Size hash_places() {
     return static_cast<Size>(settings::dirty_keys) * 2;
 }
 
+Size used_size() {
+    return MAXALIGN(static_cast<Size>(settings::dirty_keys) * sizeof(uint32));
+}
+
 Size arena_size() {
     return static_cast<Size>(settings::dirty_keys) * average_key;
 }
 
 Size database_size() {
-    return MAXALIGN(sizeof(Database)) + hash_places() * sizeof(uint64) + MAXALIGN(arena_size());
+    return MAXALIGN(sizeof(Database)) + hash_places() * sizeof(uint64) + used_size() + MAXALIGN(arena_size());
 }
 
 Size shared_size() {
@@ -64,8 +69,12 @@ uint64* hashes_of(Database& database) {
     return reinterpret_cast<uint64*>(reinterpret_cast<char*>(&database) + MAXALIGN(sizeof(Database)));
 }
 
+uint32* used_of(Database& database) {
+    return reinterpret_cast<uint32*>(hashes_of(database) + hash_places());
+}
+
 char* arena_of(Database& database) {
-    return reinterpret_cast<char*>(hashes_of(database) + hash_places());
+    return reinterpret_cast<char*>(used_of(database)) + used_size();
 }
 
 // Under the lock.
@@ -134,17 +143,13 @@ Local local{};
 uint64 last_hash = 0; // of the key that was marked last: most transactions write about one
 bool callback_registered = false;
 
-// Puts a hash into an open-addressing table; false when it is there already. The table is never full.
-bool insert_hash(uint64* places, Size count, uint64 hash) {
-    for (Size at = hash % count;; at = (at + 1) % count) {
-        if (places[at] == hash) {
-            return false;
-        }
-        if (places[at] == 0) {
-            places[at] = hash;
-            return true;
-        }
+// Finds the place of a hash in an open-addressing table, its own or an empty one. The table is never full.
+Size find_hash(const uint64* places, Size count, uint64 hash) {
+    Size at = hash % count;
+    while (places[at] != hash && places[at] != 0) {
+        at = (at + 1) % count;
     }
+    return at;
 }
 
 void clear_local() {
@@ -180,12 +185,15 @@ void publish_keys(Database& database) {
         uint64 hash =
             hash_bytes_extended(reinterpret_cast<const unsigned char*>(at), static_cast<int>(size), 0);
         hash = hash == 0 ? 1 : hash;
-        if (insert_hash(hashes_of(database), hash_places(), hash)) {
+        uint64* hashes = hashes_of(database);
+        if (const Size place = find_hash(hashes, hash_places(), hash); hashes[place] == 0) {
             if (database.key_count == settings::dirty_keys || database.arena_used + size > arena_size()) {
                 database.everything = true;
                 database.status.overflows += 1;
                 break;
             }
+            hashes[place] = hash;
+            used_of(database)[database.key_count] = static_cast<uint32>(place);
             memcpy(arena_of(database) + database.arena_used, at, size);
             database.arena_used += size;
             database.key_count += 1;
@@ -304,7 +312,8 @@ void mark_dirty(const pg_uuid_t& tenant, const char* subscription, Size length) 
     last_hash = hash;
     if (local.key_count == most_local_keys || local.arena_used + size > sizeof(local.arena)) {
         local.everything = true;
-    } else if (insert_hash(local.hashes, local_places, hash)) {
+    } else if (const Size place = find_hash(local.hashes, local_places, hash); local.hashes[place] == 0) {
+        local.hashes[place] = hash;
         memcpy(local.arena + local.arena_used, key, size);
         local.arena_used += size;
         local.key_count += 1;
@@ -409,11 +418,11 @@ DirtyKeys take_dirty(bool* prepared) {
         used += key_head + length;
         at += key_head + length;
     }
-    if (database.key_count > 0 || database.everything) {
-        memset(hashes_of(database), 0, hash_places() * sizeof(uint64));
+    for (int index = 0; index < database.key_count; ++index) {
+        hashes_of(database)[used_of(database)[index]] = 0;
     }
     if (!all_fit) {
-        // Marks that came in between stay for the next pass.
+        // Marks that came in between stay for the next pass; without their hashes they may be marked twice.
         const Size left = database.arena_used - used;
         memmove(arena_of(database), arena_of(database) + used, left);
         database.arena_used = left;

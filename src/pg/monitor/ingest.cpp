@@ -1,8 +1,8 @@
 #include "pg/guard.hpp"
 #include "pg/monitor/model.hpp"
-#include "pg/monitor/portions.hpp"
-#include "pg/monitor/statement.hpp"
+#include "pg/monitor/scan.hpp"
 #include "pg/monitor/words.hpp"
+#include "value/numeric.hpp"
 
 namespace pg::monitor {
 
@@ -12,107 +12,207 @@ namespace {
 // of use, and old partitions need not be searched. Shorter than the time for which the model remembers a connection.
 constexpr TimestampTz look_back = 12 * USECS_PER_HOUR;
 
-// New are the rows whose transaction the stored position does not see: those that began after it was taken, and those
-// that were in progress then. This is exact whatever the order of commits, and survives crashes with the position.
-Statement read_reports{
-    "SELECT k.n::int4, m.connection_id, m.total_messages_received, m.total_messages_sent, m.error_count,"
-    "       m.retry_count::int8, m.bytes_transferred, m.avg_response_time_ms, m.cpu_usage, m.memory_usage,"
-    "       COALESCE(m.connection_count, 1), m.connection_quality::text, m.health_score::float8,"
-    "       m.last_heartbeat_at, m.recorded_at"
-    "  FROM unnest($1, $2, $3) WITH ORDINALITY k(tenant_id, subscription_type, consumed, n)"
-    " CROSS JOIN LATERAL ("
-    "       SELECT r.* FROM realtime_connection_metrics r"
-    "        WHERE r.tenant_id = k.tenant_id AND r.subscription_type = k.subscription_type"
-    "          AND r.transaction_id >= pg_snapshot_xmax(k.consumed) AND r.recorded_at > $4"
-    "       UNION ALL"
-    "       SELECT r.* FROM pg_snapshot_xip(k.consumed) x"
-    "         JOIN realtime_connection_metrics r ON r.transaction_id = x"
-    "        WHERE r.tenant_id = k.tenant_id AND r.subscription_type = k.subscription_type AND r.recorded_at "
-    "> $4"
-    "       ) m",
-    {"uuid[]", "text[]", "pg_snapshot[]", "timestamptz"}};
-
-Statement read_samples{
-    "SELECT k.n::int4, m.metric, m.value, m.recorded_at"
-    "  FROM unnest($1, $2, $3) WITH ORDINALITY k(tenant_id, subscription_type, consumed, n)"
-    " CROSS JOIN LATERAL ("
-    "       SELECT r.* FROM realtime_metric_samples r"
-    "        WHERE r.tenant_id = k.tenant_id AND r.subscription_type = k.subscription_type"
-    "          AND r.transaction_id >= pg_snapshot_xmax(k.consumed) AND r.recorded_at > $4"
-    "       UNION ALL"
-    "       SELECT r.* FROM pg_snapshot_xip(k.consumed) x"
-    "         JOIN realtime_metric_samples r ON r.transaction_id = x"
-    "        WHERE r.tenant_id = k.tenant_id AND r.subscription_type = k.subscription_type AND r.recorded_at "
-    "> $4"
-    "       ) m",
-    {"uuid[]", "text[]", "pg_snapshot[]", "timestamptz"}};
-
-Statement read_reported{"SELECT k.n::int4, h.error_rate, h.success_rate, h.avg_latency_ms, h.p50_latency_ms, "
-                        "h.p95_latency_ms, h.p99_latency_ms,"
-                        "       h.retry_rate, h.messages_per_second, h.bytes_per_second, h.cpu_usage, "
-                        "h.memory_usage, h.health_score::float8,"
-                        "       h.active_connections::float8, h.stale_connections::float8"
-                        "  FROM unnest($1, $2) WITH ORDINALITY k(tenant_id, subscription_type, n)"
-                        "  JOIN realtime_health_status h ON h.tenant_id = k.tenant_id AND "
-                        "h.subscription_type = k.subscription_type"
-                        " WHERE h.reported",
-                        {"uuid[]", "text[]"}};
-
-Statement current_position{"SELECT pg_current_snapshot()", {}};
-
-struct ReportRow {
-    int key;
-    metric::Report report;
+enum ReportColumn {
+    report_connection,
+    report_received,
+    report_sent,
+    report_errors,
+    report_retries,
+    report_bytes,
+    report_response,
+    report_cpu,
+    report_memory,
+    report_count,
+    report_quality,
+    report_score,
+    report_heartbeat,
+    report_recorded
 };
+Source reports{"realtime_connection_metrics",
+               "realtime_connection_metrics_new",
+               {"connection_id", "total_messages_received", "total_messages_sent", "error_count",
+                "retry_count", "bytes_transferred", "avg_response_time_ms", "cpu_usage", "memory_usage",
+                "connection_count", "connection_quality", "health_score", "last_heartbeat_at",
+                "recorded_at"}};
+
+enum SampleColumn { sample_metric, sample_value, sample_recorded };
+Source samples{"realtime_metric_samples", "realtime_metric_samples_new", {"metric", "value", "recorded_at"}};
+
+enum HealthColumn {
+    health_error_rate,
+    health_success_rate,
+    health_avg,
+    health_p50,
+    health_p95,
+    health_p99,
+    health_retry_rate,
+    health_messages,
+    health_bytes,
+    health_cpu,
+    health_memory,
+    health_score,
+    health_active,
+    health_stale,
+    health_reported
+};
+Source health{"realtime_health_status",
+              "realtime_health_status_pkey",
+              {"error_rate", "success_rate", "avg_latency_ms", "p50_latency_ms", "p95_latency_ms",
+               "p99_latency_ms", "retry_rate", "messages_per_second", "bytes_per_second", "cpu_usage",
+               "memory_usage", "health_score", "active_connections", "stale_connections", "reported"}};
 
 struct SampleRow {
-    int key;
     std::string_view metric;
     double value;
     TimestampTz at;
 };
 
-struct ReportedRow {
-    int key;
-    metric::Subscription::Reported values;
-};
-
-ReportRow report_of(const Row& row) {
-    ReportRow result{};
-    result.key = row.integer(1) - 1;
-    metric::Report& report = result.report;
-    report.connection_id = row.text(2);
-    report.counters = {row.bigint(3), row.bigint(4), row.bigint(5), row.bigint(6), row.bigint(7)};
-    report.avg_response_time_ms = row.number(8);
-    report.cpu_percent = row.number(9);
-    report.memory_mb = row.number(10);
-    report.connection_count = row.integer(11);
-    report.quality = quality_named(row.text(12));
-    report.health_score = row.number(13);
-    report.heartbeat_at = row.time(14);
-    report.recorded_at = row.time(15);
-    return result;
+std::optional<double> score_of(const Found& row, int column) {
+    if (row.is_null(column)) {
+        return std::nullopt;
+    }
+    const auto* stored = PG_DETOAST_DATUM_PACKED(row.datum(column));
+    double score = 0;
+    guarded([&] { score = value::numeric_double(VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored)); });
+    return score;
 }
 
-ReportedRow reported_of(const Row& row) {
-    ReportedRow result{};
-    result.key = row.integer(1) - 1;
-    metric::Subscription::Reported& values = result.values;
-    values.error_rate = row.number(2);
-    values.success_rate = row.number(3);
-    values.avg_latency_ms = row.number(4);
-    values.p50 = row.number(5);
-    values.p95 = row.number(6);
-    values.p99 = row.number(7);
-    values.retry_rate = row.number(8);
-    values.messages_per_second = row.number(9);
-    values.bytes_per_second = row.number(10);
-    values.cpu_usage = row.number(11);
-    values.memory_usage = row.number(12);
-    values.health_score = row.number(13);
-    values.active_connections = row.number(14);
-    values.stale_connections = row.number(15);
-    return result;
+std::optional<double> optional_integer(const Found& row, int column) {
+    return row.is_null(column) ? std::nullopt : std::optional<double>(row.integer(column));
+}
+
+metric::Report report_of(const Found& row) {
+    metric::Report report{};
+    report.connection_id = row.text(report_connection);
+    report.counters = {row.bigint(report_received), row.bigint(report_sent), row.bigint(report_errors),
+                       row.integer(report_retries), row.bigint(report_bytes)};
+    report.avg_response_time_ms = row.number(report_response);
+    report.cpu_percent = row.number(report_cpu);
+    report.memory_mb = row.number(report_memory);
+    report.connection_count = row.is_null(report_count) ? 1 : row.integer(report_count);
+    if (!row.is_null(report_quality)) {
+        report.quality =
+            quality_named(DatumGetCString(DirectFunctionCall1(enum_out, row.datum(report_quality))));
+    }
+    report.health_score = score_of(row, report_score);
+    report.heartbeat_at = row.time(report_heartbeat);
+    report.recorded_at = row.time(report_recorded);
+    return report;
+}
+
+metric::Subscription::Reported reported_of(const Found& row) {
+    metric::Subscription::Reported values{};
+    values.error_rate = row.number(health_error_rate);
+    values.success_rate = row.number(health_success_rate);
+    values.avg_latency_ms = row.number(health_avg);
+    values.p50 = row.number(health_p50);
+    values.p95 = row.number(health_p95);
+    values.p99 = row.number(health_p99);
+    values.retry_rate = row.number(health_retry_rate);
+    values.messages_per_second = row.number(health_messages);
+    values.bytes_per_second = row.number(health_bytes);
+    values.cpu_usage = row.number(health_cpu);
+    values.memory_usage = row.number(health_memory);
+    values.health_score = score_of(row, health_score);
+    values.active_connections = optional_integer(row, health_active);
+    values.stale_connections = optional_integer(row, health_stale);
+    return values;
+}
+
+// Where the rows of one key go. Plain: an error may jump over it.
+struct Receiver {
+    core::Engine* engine;
+    core::Tenant* tenant;
+    core::Watch* watch;
+    TimestampTz now, since;
+    Ingested* ingested;
+    MemoryContext context; // texts of a portion
+    metric::Report* reports;
+    SampleRow* samples;
+    int count; // of the portion
+};
+
+constexpr int rows_in_portion = 500;
+
+void take_reports(Receiver& to) {
+    guarded([&] {
+        for (int index = 0; index < to.count; ++index) {
+            metric::Report& report = to.reports[index];
+            // A clock that goes ahead must not make a connection look alive for ever.
+            report.heartbeat_at = std::min(report.heartbeat_at, to.now);
+            report.recorded_at = std::min(report.recorded_at, to.now);
+            const bool replaces = to.watch->data.reported().has_value();
+            to.watch->health_dirty = to.watch->health_dirty || replaces;
+            to.watch->data.apply(report, to.engine->limits());
+            to.engine->must_store(*to.tenant, *to.watch, replaces);
+        }
+        to.watch->data_dirty = to.watch->data_dirty || to.count > 0;
+        to.watch->position_dirty = to.watch->position_dirty || to.count > 0;
+        if (to.count > 0) {
+            to.engine->touch(*to.tenant, *to.watch);
+        }
+    });
+    to.ingested->reports += to.count;
+    to.count = 0;
+    MemoryContextReset(to.context);
+}
+
+void take_samples(Receiver& to) {
+    guarded([&] {
+        for (int index = 0; index < to.count; ++index) {
+            const SampleRow& sample = to.samples[index];
+            to.engine->must_store(*to.tenant, *to.watch, false);
+            to.watch->data.apply_sample(sample.metric, sample.value, std::min(sample.at, to.now));
+        }
+        to.watch->data_dirty = to.watch->data_dirty || to.count > 0;
+        to.watch->position_dirty = to.watch->position_dirty || to.count > 0;
+        if (to.count > 0) {
+            to.engine->touch(*to.tenant, *to.watch);
+        }
+    });
+    to.ingested->samples += to.count;
+    to.count = 0;
+    MemoryContextReset(to.context);
+}
+
+void on_report(const Found& row, void* user) {
+    auto& to = *static_cast<Receiver*>(user);
+    if (row.time(report_recorded) <= to.since) {
+        return;
+    }
+    MemoryContext before = MemoryContextSwitchTo(to.context);
+    to.reports[to.count++] = report_of(row);
+    MemoryContextSwitchTo(before);
+    if (to.count == rows_in_portion) {
+        take_reports(to);
+    }
+}
+
+void on_sample(const Found& row, void* user) {
+    auto& to = *static_cast<Receiver*>(user);
+    if (row.time(sample_recorded) <= to.since) {
+        return;
+    }
+    MemoryContext before = MemoryContextSwitchTo(to.context);
+    to.samples[to.count++] = {row.text(sample_metric), row.number(sample_value).value_or(0),
+                              row.time(sample_recorded)};
+    MemoryContextSwitchTo(before);
+    if (to.count == rows_in_portion) {
+        take_samples(to);
+    }
+}
+
+void on_health(const Found& row, void* user) {
+    auto& to = *static_cast<Receiver*>(user);
+    if (!DatumGetBool(row.datum(health_reported))) {
+        return;
+    }
+    const metric::Subscription::Reported values = reported_of(row);
+    guarded([&] {
+        to.watch->data.set_reported(values);
+        to.watch->has_health = true;
+        to.engine->touch(*to.tenant, *to.watch);
+    });
 }
 
 } // namespace
@@ -135,70 +235,37 @@ Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz n
         }
     });
 
-    Column tenants = make_column_of(UUIDOID, static_cast<Size>(count));
-    Column subscriptions = make_column_of(TEXTOID, static_cast<Size>(count));
-    Column positions = make_column_of(type_named("pg_snapshot"), static_cast<Size>(count));
-    const Datum beginning = DirectFunctionCall1(pg_snapshot_in, CStringGetDatum("3:3:"));
+    static_assert(std::is_trivially_destructible_v<metric::Report> &&
+                      std::is_trivially_destructible_v<Receiver>,
+                  "an error must not jump over a destructor");
+    Receiver to{};
+    to.engine = &engine;
+    to.now = now;
+    to.since = now - look_back;
+    to.ingested = &ingested;
+    to.context = AllocSetContextCreate(CurrentMemoryContext, "pg_realtime rows", ALLOCSET_DEFAULT_SIZES);
+    to.reports = static_cast<metric::Report*>(palloc(sizeof(metric::Report) * rows_in_portion));
+    to.samples = static_cast<SampleRow*>(palloc(sizeof(SampleRow) * rows_in_portion));
     for (int index = 0; index < count; ++index) {
-        push_uuid(tenants, keys[index].tenant.bytes.data());
-        push_text(subscriptions, keys[index].subscription, keys[index].length);
-        const std::string& position = places[index].watch->position;
-        if (position.empty()) {
-            push(positions, beginning);
-        } else {
-            push_bytes(positions, position.data(), position.size());
-        }
+        const KeyReference& key = keys[index];
+        const std::string_view subscription(key.subscription, key.length);
+        to.tenant = places[index].tenant;
+        to.watch = places[index].watch;
+        // What a user wrote counts until a connection reports, so it comes first.
+        scan_all(health, key.tenant, subscription, on_health, &to);
+        scan_new(reports, key.tenant, subscription, to.watch->position, to.since, on_report, &to);
+        take_reports(to);
+        scan_new(samples, key.tenant, subscription, to.watch->position, to.since, on_sample, &to);
+        take_samples(to);
     }
-    Datum arguments[4] = {array_of(tenants), array_of(subscriptions), array_of(positions),
-                          TimestampTzGetDatum(now - look_back)};
+    MemoryContextDelete(to.context);
 
-    // What a user wrote counts until a connection reports, so it comes first.
-    for_each_row<ReportedRow>(read_reported, arguments, nullptr, reported_of, [&](const ReportedRow& row) {
-        auto& [tenant, watch] = places[row.key];
-        watch->data.set_reported(row.values);
-        watch->has_health = true;
-        engine.touch(*tenant, *watch);
-    });
-
-    ingested.reports =
-        for_each_row<ReportRow>(read_reports, arguments, nullptr, report_of, [&](ReportRow& row) {
-            auto& [tenant, watch] = places[row.key];
-            // A clock that goes ahead must not make a connection look alive for ever.
-            row.report.heartbeat_at = std::min(row.report.heartbeat_at, now);
-            row.report.recorded_at = std::min(row.report.recorded_at, now);
-            const bool replaces = watch->data.reported().has_value();
-            watch->health_dirty = watch->health_dirty || replaces;
-            watch->data.apply(row.report, engine.limits());
-            engine.must_store(*tenant, *watch, replaces);
-            watch->data_dirty = true;
-            watch->position_dirty = true;
-            engine.touch(*tenant, *watch);
-        });
-
-    ingested.samples = for_each_row<SampleRow>(
-        read_samples, arguments, nullptr,
-        [](const Row& row) {
-            return SampleRow{row.integer(1) - 1, row.text(2), row.number(3).value_or(0), row.time(4)};
-        },
-        [&](const SampleRow& row) {
-            auto& [tenant, watch] = places[row.key];
-            engine.must_store(*tenant, *watch, false);
-            watch->data.apply_sample(row.metric, row.value, std::min(row.at, now));
-            watch->data_dirty = true;
-            watch->position_dirty = true;
-            engine.touch(*tenant, *watch);
-        });
-
-    if (run(current_position, nullptr, nullptr, true) != 1) {
-        elog(ERROR, "no current snapshot");
-    }
-    const std::string_view position = Row(SPI_tuptable, 0).text(1);
+    const Position position = current_position();
     guarded([&] {
         for (int index = 0; index < count; ++index) {
             places[index].watch->position = position;
         }
     });
-    SPI_freetuptable(SPI_tuptable);
     return ingested;
 }
 

@@ -22,6 +22,8 @@ void append(StringInfo text, const Place& place) {
     }
 }
 
+} // namespace
+
 bool parse_uuid(const char* text, int length, pg_uuid_t* uuid) {
     int digits = 0;
     memset(uuid->data, 0, UUID_LEN);
@@ -50,8 +52,6 @@ bool parse_uuid(const char* text, int length, pg_uuid_t* uuid) {
     }
     return digits == 32;
 }
-
-} // namespace
 
 const char* text_of(const Place& place) {
     StringInfoData text;

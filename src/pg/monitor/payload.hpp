@@ -87,6 +87,9 @@ Jsonb* payload_argument(FunctionCallInfo fcinfo);
 // The one object that a payload has to be.
 Object object_of(Jsonb* payload, const Place* root);
 
+// Any spelling that PostgreSQL takes. False when it is no uuid.
+bool parse_uuid(const char* text, int length, pg_uuid_t* uuid);
+
 // Any value as jsonb of its own.
 Jsonb* jsonb_of(const JsonbValue& value);
 
