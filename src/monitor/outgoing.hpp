@@ -42,7 +42,7 @@ struct WatchRow {
 class Outgoing {
   public:
     // What is dirty, of the `most` watches that wait longest; with `all` everything, and the health of every watch.
-    static constexpr std::size_t most = 64; // so that no pass is long, and a breach never waits for long
+    static constexpr std::size_t most = 16; // so that no pass is long, and a breach never waits for long
     void collect(Engine& engine, metric::Time now, bool all);
     // Only what must not wait: health that replaces values which a user had written.
     void collect_urgent(Engine& engine, metric::Time now);
