@@ -140,4 +140,4 @@ $$;
 COMMENT ON FUNCTION realtime_alert_conditions(jsonb) IS
   'The tree of alert_rules.conditions as rows, each node before its children; an error (22023, 54000) that names the node when it is not valid.';
 REVOKE ALL ON FUNCTION realtime_alert_conditions(jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION realtime_alert_conditions(jsonb) TO realtime_writer;
+GRANT EXECUTE ON FUNCTION realtime_alert_conditions(jsonb) TO realtime_reader;

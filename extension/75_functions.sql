@@ -56,3 +56,56 @@ REVOKE ALL ON FUNCTION collect_metrics(jsonb), track_event(jsonb), subscribe(jso
 GRANT EXECUTE ON FUNCTION health_check(jsonb), get_status(jsonb), get_metrics(jsonb) TO realtime_reader;
 GRANT EXECUTE ON FUNCTION collect_metrics(jsonb), track_event(jsonb), subscribe(jsonb), unsubscribe(jsonb), process_batch(jsonb)
   TO realtime_writer;
+
+-- What a rule would have done -------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION realtime_complete_alert_rule(rule jsonb) RETURNS alert_rules
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  unknown text;
+  defaults text;
+  complete @extschema@.alert_rules;
+BEGIN
+  IF jsonb_typeof(rule) IS DISTINCT FROM 'object' THEN
+    RAISE EXCEPTION 'rule must be an object, not %', left(COALESCE(rule::text, 'null'), 100) USING ERRCODE = 'invalid_parameter_value',
+      HINT = 'Give it the columns of alert_rules, for example {"metric": "error_rate", "threshold_value": 0.1}.';
+  END IF;
+  SELECT k INTO unknown FROM jsonb_object_keys(rule) k
+   WHERE NOT EXISTS (SELECT 1 FROM pg_attribute a WHERE a.attrelid = '@extschema@.alert_rules'::regclass AND a.attname = k AND a.attnum > 0 AND NOT a.attisdropped)
+   ORDER BY k LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION 'rule.% is no column of alert_rules', unknown USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  IF rule -> 'metric' IS NULL OR rule -> 'threshold_value' IS NULL OR 'null' IN (rule -> 'metric', rule -> 'threshold_value') THEN
+    RAISE EXCEPTION 'rule.metric and rule.threshold_value must be given' USING ERRCODE = 'invalid_parameter_value';
+  END IF;
+  -- The table knows its defaults.
+  SELECT string_agg(COALESCE(pg_get_expr(d.adbin, d.adrelid), 'NULL'), ', ' ORDER BY a.attnum) INTO defaults
+    FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+   WHERE a.attrelid = '@extschema@.alert_rules'::regclass AND a.attnum > 0 AND NOT a.attisdropped;
+  EXECUTE format('SELECT * FROM jsonb_populate_record(ROW(%s)::@extschema@.alert_rules, $1)', defaults) INTO complete USING jsonb_strip_nulls(rule);
+  RETURN complete;
+END
+$$;
+COMMENT ON FUNCTION realtime_complete_alert_rule(jsonb) IS
+  'A rule as alert_rules would hold it: the columns that are given, and the defaults of the others. Errors: 22023 names an unknown or missing column.';
+
+CREATE FUNCTION test_alert_rule(rule jsonb, samples jsonb)
+RETURNS TABLE (at timestamptz, state alert_state, event text, notification text, severity alert_severity, value double precision, message text)
+LANGUAGE c STABLE STRICT SET search_path = pg_catalog, @extschema@, pg_temp
+AS 'MODULE_PATHNAME', 'pg_realtime_test_alert_rule';
+COMMENT ON FUNCTION test_alert_rule(jsonb, jsonb) IS
+  'What a rule does when its metric has given values: rule has the columns of alert_rules (to_jsonb(r) of an existing one will do), samples is an array of {at, value} in the order of time, or {at, values: {metric: value}} for rules with several conditions; null is missing data. A value counts until the next one, the last one for an hour. Returns a row for each moment in which the state changes, something fires, ends or escalates, or somebody would be notified. Nothing is stored. Errors: 22023 names what is wrong.';
+
+CREATE FUNCTION replay_alert_rule(rule jsonb, "from" timestamptz, "to" timestamptz)
+RETURNS TABLE (tenant_id uuid, subscription_type text, at timestamptz, state alert_state, event text, notification text, severity alert_severity,
+               value double precision, message text)
+LANGUAGE c STABLE STRICT SET search_path = pg_catalog, @extschema@, pg_temp
+AS 'MODULE_PATHNAME', 'pg_realtime_replay_alert_rule';
+COMMENT ON FUNCTION replay_alert_rule(jsonb, timestamptz, timestamptz) IS
+  'What a rule would have done between two times, by the stored history of its tenant (without tenant_id: of all tenants that the caller sees), in steps of 10 s. The rule is given as to test_alert_rule(), which describes the columns of the result. Silences and other rules are left out. Nothing is stored. Errors: 22023 names what is wrong, 54000 more than 100000 rows.';
+
+REVOKE ALL ON FUNCTION realtime_complete_alert_rule(jsonb), test_alert_rule(jsonb, jsonb), replay_alert_rule(jsonb, timestamptz, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION realtime_complete_alert_rule(jsonb), test_alert_rule(jsonb, jsonb), replay_alert_rule(jsonb, timestamptz, timestamptz) TO realtime_reader;

@@ -37,7 +37,8 @@ MONITOR_SOURCES = \
 	src/monitor/rule_list.cpp \
 	src/monitor/engine.cpp \
 	src/monitor/outgoing.cpp \
-	src/monitor/announcement.cpp
+	src/monitor/announcement.cpp \
+	src/monitor/rehearsal.cpp
 
 PG_SOURCES = \
 	src/pg/module.cpp \
@@ -67,6 +68,7 @@ PG_SOURCES = \
 	src/pg/monitor/health.cpp \
 	src/pg/monitor/statement.cpp \
 	src/pg/monitor/load.cpp \
+	src/pg/monitor/rule_row.cpp \
 	src/pg/monitor/configuration.cpp \
 	src/pg/monitor/scan.cpp \
 	src/pg/monitor/ingest.cpp \
@@ -85,6 +87,7 @@ PG_SOURCES = \
 	src/pg/monitor/health_sync.cpp \
 	src/pg/monitor/batch.cpp \
 	src/pg/monitor/inspect.cpp \
+	src/pg/monitor/rehearse.cpp \
 	src/pg/monitor/worker.cpp \
 	src/pg/monitor/launcher.cpp \
 	src/pg/monitor/status.cpp

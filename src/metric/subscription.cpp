@@ -158,8 +158,7 @@ void Subscription::apply(const Report& report, const Limits& limits) {
     }
 }
 
-void Subscription::apply_sample(std::string_view metric, double value, Time at) {
-    latest_ = std::max(latest_, at);
+Series<SampleBucket> (&Subscription::series_of(std::string_view metric))[std::size(resolutions)] {
     auto found = samples_.find(metric);
     if (found == samples_.end()) {
         found = samples_.try_emplace(std::string(metric)).first;
@@ -167,14 +166,39 @@ void Subscription::apply_sample(std::string_view metric, double value, Time at) 
             found->second[index].resolution = resolutions[index] * second;
         }
     }
+    return found->second;
+}
+
+void Subscription::apply_sample(std::string_view metric, double value, Time at) {
+    latest_ = std::max(latest_, at);
+    Series<SampleBucket>(&series)[std::size(resolutions)] = series_of(metric);
     const Limits limits; // how long buckets are kept is no setting
     for (std::size_t index = 0; index < std::size(resolutions); ++index) {
         if (is_kept(resolutions[index], at, limits)) {
-            SampleBucket& bucket = found->second[index].at(at);
+            SampleBucket& bucket = series[index].at(at);
             bucket.add(value);
             bucket.dirty = true;
         }
     }
+}
+
+void Subscription::replay(const Bucket& bucket) {
+    replayed_at_ = bucket.start + resolutions[0] * second;
+    active_ = bucket.active_connections;
+    stale_ = bucket.stale_connections;
+    latest_ = std::max(latest_, bucket.start);
+    for (const std::int32_t resolution : resolutions) {
+        series(resolution).at(bucket.start).merge(bucket);
+    }
+    next_sweep_ = never;
+}
+
+void Subscription::replay_sample(std::string_view metric, const SampleBucket& bucket) {
+    latest_ = std::max(latest_, bucket.start);
+    for (Series<SampleBucket>& series : series_of(metric)) {
+        series.at(bucket.start).merge(bucket);
+    }
+    next_sweep_ = never;
 }
 
 void Subscription::set_reported(const Reported& values) {
@@ -186,9 +210,15 @@ void Subscription::sweep(Time now, const Limits& limits) {
     if (now < next_sweep_) {
         return;
     }
-    active_ = 0;
-    stale_ = 0;
     next_sweep_ = forever;
+    if (replayed_at_ == never) {
+        active_ = 0;
+        stale_ = 0;
+    } else if (replayed_at_ + limits.stale_after <= now) {
+        // As if the last heartbeats had come with the last bucket.
+        stale_ = replayed_at_ + limits.offline_after > now ? active_ + stale_ : 0;
+        active_ = 0;
+    }
     for (auto entry = connections_.begin(); entry != connections_.end();) {
         Connection& connection = entry->second;
         const Time beat = connection.heartbeat_at;
@@ -260,16 +290,9 @@ void Subscription::load_bucket(std::int32_t resolution, Bucket bucket) {
 }
 
 void Subscription::load_sample_bucket(std::string_view metric, std::int32_t resolution, SampleBucket bucket) {
-    auto found = samples_.find(metric);
-    if (found == samples_.end()) {
-        found = samples_.try_emplace(std::string(metric)).first;
-        for (std::size_t index = 0; index < std::size(resolutions); ++index) {
-            found->second[index].resolution = resolutions[index] * second;
-        }
-    }
     bucket.dirty = false;
     latest_ = std::max(latest_, bucket.start);
-    found->second[index_of(resolution)].at(bucket.start) = std::move(bucket);
+    series_of(metric)[index_of(resolution)].at(bucket.start) = std::move(bucket);
     next_sweep_ = never;
 }
 

@@ -148,6 +148,12 @@ class Subscription {
     void load_bucket(std::int32_t resolution, Bucket bucket);
     void load_sample_bucket(std::string_view metric, std::int32_t resolution, SampleBucket bucket);
 
+    // Replaying history, of which the connections themselves are not known any more: a bucket of 10 s is added to those of
+    // all resolutions, and the counts of connections are taken from it.
+    void replay(const Bucket& bucket);
+    void replay_sample(std::string_view metric, const SampleBucket& bucket);
+    bool knows_connections() const { return replayed_at_ != never || !connections_.empty(); }
+
     std::unordered_map<std::string, Connection>& connections() { return connections_; }
     const std::unordered_map<std::string, Connection>& connections() const { return connections_; }
     Series<Bucket>& series(std::int32_t resolution);
@@ -164,6 +170,8 @@ class Subscription {
   private:
     bool is_kept(std::int32_t resolution, Time at, const Limits& limits) const;
     void count(const Connection& connection, std::int32_t sign);
+    Series<SampleBucket> (
+        &series_of(std::string_view metric))[std::size(resolutions)]; // made when it is missing
 
     std::unordered_map<std::string, Connection> connections_;
     Series<Bucket> series_[3] = {
@@ -171,8 +179,9 @@ class Subscription {
     SampleSeries samples_;
     std::optional<Reported> reported_;
     std::int32_t active_ = 0, stale_ = 0;
-    Time latest_ = never;     // of everything that came in, and of the sweeps
-    Time next_sweep_ = never; // before it no connection changes its presence and no bucket is too old
+    Time replayed_at_ = never; // end of the last bucket that replay() took
+    Time latest_ = never;      // of everything that came in, and of the sweeps
+    Time next_sweep_ = never;  // before it no connection changes its presence and no bucket is too old
 };
 
 // The value of a signal over one subscription, or over all those of a tenant. A window of W seconds ends now and takes in

@@ -256,7 +256,7 @@ Value present_connections(const Signal& signal, Subscriptions subscriptions) {
     std::int32_t count = 0;
     bool known = false;
     for (const Subscription* subscription : subscriptions) {
-        known = known || !subscription->connections().empty();
+        known = known || subscription->knows_connections();
         count += signal.metric == Metric::ActiveConnections ? subscription->active_connections()
                                                             : subscription->stale_connections();
     }

@@ -17,13 +17,17 @@ const char* kind_of(alert::Event event) {
                                               : "threshold";
 }
 
+} // namespace
+
 std::string message_of(const Action& action, const Announcement::Texts& texts) {
     const alert::Rule& rule = *action.rule;
     const metric::Signal& signal = action.tenant->rules->signals()[rule.condition.slot];
     char tenant[36];
-    texts.uuid_text(action.tenant->id, tenant);
     alert::MessageContext context;
-    context.tenant_id = {tenant, sizeof(tenant)};
+    if (texts.uuid_text != nullptr) {
+        texts.uuid_text(action.tenant->id, tenant);
+        context.tenant_id = {tenant, sizeof(tenant)};
+    }
     context.rule_id = rule.rule_id;
     context.rule_name = rule.name;
     context.subscription_type = action.watch->subscription_type;
@@ -41,8 +45,6 @@ std::string message_of(const Action& action, const Announcement::Texts& texts) {
     return rule.message_template.empty() ? alert::default_message(context)
                                          : alert::render(rule.message_template, context);
 }
-
-} // namespace
 
 std::size_t Announcement::count_opening(const Engine& engine) {
     std::size_t count = 0;

@@ -53,4 +53,7 @@ class Announcement {
     static bool is_remembered(const Action& action, metric::Time now);
 };
 
+// The message of an alert that opens. Without a writer of uuids the tenant is left out.
+std::string message_of(const Action& action, const Announcement::Texts& texts);
+
 } // namespace monitor

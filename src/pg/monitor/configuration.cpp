@@ -10,6 +10,7 @@
 #include "pg/monitor/model.hpp"
 #include "pg/monitor/pass_state.hpp"
 #include "pg/monitor/portions.hpp"
+#include "pg/monitor/rule_row.hpp"
 #include "pg/monitor/statement.hpp"
 #include "pg/owned.hpp"
 
@@ -17,21 +18,12 @@ namespace pg::monitor {
 
 namespace {
 
-Statement read_rules{
-    "SELECT tenant_id, rule_id, name, subscription_type, metric, aggregation, operator, threshold_value, "
-    "threshold_upper,"
-    "       clear_threshold, window_seconds, for_seconds, keep_firing_seconds, severity::text, "
-    "cooldown_minutes,"
-    "       no_data_action, no_data_for_seconds, error_action, flap_detection, escalate_after_minutes,"
-    "       escalate_severity::text, group_name, array_to_string(inhibited_by, E'\\n'), message_template, "
-    "enabled"
-    "  FROM alert_rules WHERE $1 IS NULL OR tenant_id IS NULL OR tenant_id = $1"
-    " ORDER BY tenant_id NULLS FIRST, rule_id",
-    {"uuid"}};
+Statement read_rules{"SELECT " PG_REALTIME_RULE_COLUMNS
+                     "  FROM alert_rules WHERE $1 IS NULL OR tenant_id IS NULL OR tenant_id = $1"
+                     " ORDER BY tenant_id NULLS FIRST, rule_id",
+                     {"uuid"}};
 
-Statement read_conditions{"SELECT r.tenant_id, r.rule_id, c.kind, c.child_count, c.metric, c.aggregation, "
-                          "c.operator, c.threshold, c.upper,"
-                          "       c.window_seconds"
+Statement read_conditions{"SELECT r.tenant_id, r.rule_id, " PG_REALTIME_CONDITION_COLUMNS
                           "  FROM alert_rules r CROSS JOIN LATERAL realtime_alert_conditions(r.conditions) c"
                           " WHERE r.conditions IS NOT NULL AND r.enabled AND ($1 IS NULL OR r.tenant_id IS "
                           "NULL OR r.tenant_id = $1)"
@@ -60,143 +52,6 @@ Statement quarantine{
     "  FROM unnest($1, $2, $3) u(a, b, c)"
     " WHERE r.tenant_id IS NOT DISTINCT FROM u.a AND r.rule_id = u.b AND r.last_error IS DISTINCT FROM u.c",
     {"uuid[]", "text[]", "text[]", "timestamptz"}};
-
-// Optional text: null pointer for NULL.
-struct Text {
-    const char* bytes;
-    Size length;
-
-    std::string copy() const { return bytes == nullptr ? std::string() : std::string(bytes, length); }
-    std::optional<std::string> optional() const {
-        return bytes == nullptr ? std::nullopt : std::optional<std::string>(copy());
-    }
-};
-
-Text text_at(const Row& row, int column) {
-    if (row.is_null(column)) {
-        return {nullptr, 0};
-    }
-    const std::string_view text = row.text(column);
-    return {text.data(), text.size()};
-}
-
-std::optional<std::int64_t> integer_at(const Row& row, int column) {
-    return row.is_null(column) ? std::nullopt : std::optional<std::int64_t>(row.integer(column));
-}
-
-struct RuleRow {
-    bool global;
-    core::Uuid tenant;
-    Text rule_id, name, subscription_type, metric, aggregation, operation;
-    double threshold_value;
-    std::optional<double> threshold_upper, clear_threshold;
-    std::int64_t window_seconds, for_seconds, keep_firing_seconds;
-    Text severity;
-    std::int64_t cooldown_minutes;
-    Text no_data_action;
-    std::int64_t no_data_for_seconds;
-    Text error_action;
-    bool flap_detection;
-    std::optional<std::int64_t> escalate_after_minutes;
-    Text escalate_severity, group_name, inhibited_by, message_template;
-    bool enabled;
-};
-
-struct ConditionRow {
-    bool global;
-    core::Uuid tenant;
-    Text rule_id, kind;
-    std::int64_t child_count;
-    Text metric, aggregation, operation;
-    double threshold;
-    std::optional<double> upper;
-    std::optional<std::int64_t> window_seconds;
-};
-
-RuleRow rule_of(const Row& row) {
-    RuleRow rule{};
-    rule.global = row.is_null(1);
-    rule.tenant = row.uuid(1);
-    rule.rule_id = text_at(row, 2);
-    rule.name = text_at(row, 3);
-    rule.subscription_type = text_at(row, 4);
-    rule.metric = text_at(row, 5);
-    rule.aggregation = text_at(row, 6);
-    rule.operation = text_at(row, 7);
-    rule.threshold_value = row.number(8).value_or(0);
-    rule.threshold_upper = row.number(9);
-    rule.clear_threshold = row.number(10);
-    rule.window_seconds = row.integer(11);
-    rule.for_seconds = row.integer(12);
-    rule.keep_firing_seconds = row.integer(13);
-    rule.severity = text_at(row, 14);
-    rule.cooldown_minutes = row.integer(15);
-    rule.no_data_action = text_at(row, 16);
-    rule.no_data_for_seconds = row.integer(17);
-    rule.error_action = text_at(row, 18);
-    rule.flap_detection = row.boolean(19);
-    rule.escalate_after_minutes = integer_at(row, 20);
-    rule.escalate_severity = text_at(row, 21);
-    rule.group_name = text_at(row, 22);
-    rule.inhibited_by = text_at(row, 23);
-    rule.message_template = text_at(row, 24);
-    rule.enabled = row.boolean(25);
-    return rule;
-}
-
-ConditionRow condition_of(const Row& row) {
-    ConditionRow condition{};
-    condition.global = row.is_null(1);
-    condition.tenant = row.uuid(1);
-    condition.rule_id = text_at(row, 2);
-    condition.kind = text_at(row, 3);
-    condition.child_count = integer_at(row, 4).value_or(0);
-    condition.metric = text_at(row, 5);
-    condition.aggregation = text_at(row, 6);
-    condition.operation = text_at(row, 7);
-    condition.threshold = row.number(8).value_or(0);
-    condition.upper = row.number(9);
-    condition.window_seconds = integer_at(row, 10);
-    return condition;
-}
-
-std::vector<std::string> lines_of(const std::string& text) {
-    std::vector<std::string> lines;
-    for (std::size_t start = 0; start < text.size();) {
-        const std::size_t end = std::min(text.find('\n', start), text.size());
-        lines.push_back(text.substr(start, end - start));
-        start = end + 1;
-    }
-    return lines;
-}
-
-alert::RuleText text_of(const RuleRow& row) {
-    alert::RuleText text;
-    text.rule_id = row.rule_id.copy();
-    text.name = row.name.copy();
-    text.subscription_type = row.subscription_type.optional();
-    text.metric = row.metric.copy();
-    text.aggregation = row.aggregation.copy();
-    text.operation = row.operation.copy();
-    text.threshold_value = row.threshold_value;
-    text.threshold_upper = row.threshold_upper;
-    text.clear_threshold = row.clear_threshold;
-    text.window_seconds = row.window_seconds;
-    text.for_seconds = row.for_seconds;
-    text.keep_firing_seconds = row.keep_firing_seconds;
-    text.severity = row.severity.copy();
-    text.cooldown_minutes = row.cooldown_minutes;
-    text.no_data_action = row.no_data_action.copy();
-    text.no_data_for_seconds = row.no_data_for_seconds;
-    text.error_action = row.error_action.copy();
-    text.flap_detection = row.flap_detection;
-    text.escalate_after_minutes = row.escalate_after_minutes;
-    text.escalate_severity = row.escalate_severity.optional();
-    text.group_name = row.group_name.optional();
-    text.inhibited_by = lines_of(row.inhibited_by.copy());
-    text.message_template = row.message_template.optional();
-    return text;
-}
 
 // The rules as they are stored, before they are compiled for each tenant.
 struct Draft {
@@ -230,16 +85,7 @@ struct Reading {
         if (found == drafts.end() || found->text.rule_id != id) {
             return;
         }
-        alert::ConditionText condition;
-        condition.kind = row.kind.copy();
-        condition.child_count = row.child_count;
-        condition.metric = row.metric.copy();
-        condition.aggregation = row.aggregation.bytes == nullptr ? "default" : row.aggregation.copy();
-        condition.operation = row.operation.copy();
-        condition.threshold = row.threshold;
-        condition.upper = row.upper;
-        condition.window_seconds = row.window_seconds;
-        found->text.conditions.push_back(std::move(condition));
+        found->text.conditions.push_back(text_of(row));
     }
 
     // Adds the enabled rules to the list. One that does not compile is frozen, and its error noted.
@@ -295,14 +141,14 @@ struct Reading {
 
 struct SilenceRow {
     core::Uuid tenant;
-    Text rule_id, subscription_type;
+    OptionalText rule_id, subscription_type;
     bool recurring, active;
     TimestampTz starts_at, ends_at;
 };
 
 struct StateRow {
     core::Uuid tenant;
-    Text rule_id, subscription_type;
+    OptionalText rule_id, subscription_type;
     core::Uuid alert_id, owed_alert_id;
     alert::Instance state;
     bool closed_by_hand;

@@ -147,6 +147,22 @@ bool Object::integer(const char* key, int64 most, int64* result) const {
     return true;
 }
 
+bool Object::signed_number(const char* key, double* result) const {
+    JsonbValue value;
+    if (!find(key, &value)) {
+        return false;
+    }
+    if (value.type != jbvNumeric) {
+        refuse(*place_, key, psprintf("must be a number, not %s", shown(value)));
+    }
+    const auto* stored = reinterpret_cast<const varlena*>(value.val.numeric);
+    guarded([&] { *result = value::numeric_double(VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored)); });
+    if (!std::isfinite(*result)) {
+        refuse(*place_, key, psprintf("must be a number that can be computed with, not %s", shown(value)));
+    }
+    return true;
+}
+
 bool Object::number(const char* key, double most, double* result) const {
     JsonbValue value;
     if (!find(key, &value)) {
@@ -230,6 +246,24 @@ JsonbContainer* Object::array(const char* key) const {
         refuse(*place_, key, psprintf("must be an array, not %s", shown(value)));
     }
     return value.val.binary.data;
+}
+
+int Object::count() const {
+    return static_cast<int>(JsonContainerSize(container_));
+}
+
+Text Object::key(int index) const {
+    // Keys come first, then the values.
+    JsonbIterator* iterator = JsonbIteratorInit(container_);
+    JsonbValue part;
+    int at = 0;
+    for (JsonbIteratorToken token = JsonbIteratorNext(&iterator, &part, true); token != WJB_DONE;
+         token = JsonbIteratorNext(&iterator, &part, true)) {
+        if (token == WJB_KEY && at++ == index) {
+            return {part.val.string.val, part.val.string.len};
+        }
+    }
+    elog(ERROR, "object has no member %d", index);
 }
 
 Jsonb* Object::as_jsonb() const {

@@ -37,13 +37,16 @@ class Object {
     Text required_text(const char* key, int most = 255) const;
     bool integer(const char* key, int64 most, int64* value) const; // false: missing
     bool number(const char* key, double most, double* value) const;
-    bool boolean(const char* key) const; // false: missing
+    bool signed_number(const char* key, double* value) const; // any finite one
+    bool boolean(const char* key) const;                      // false: missing
     bool uuid(const char* key, pg_uuid_t* value) const;
     bool time(const char* key, TimestampTz* value) const;
     pg_uuid_t tenant() const; // tenantId, required
     // `inner` has to live as long as the object that is returned; missing when there is none.
     Object object(const char* key, Place* inner) const;
     JsonbContainer* array(const char* key) const; // null: missing
+    int count() const;                            // of its members
+    Text key(int index) const;                    // name of a member
     Jsonb* as_jsonb() const;                      // a copy; must not be missing
 
   private:
