@@ -121,7 +121,7 @@ CREATE TABLE realtime_health_status (
   health_score numeric(4,1) CHECK (health_score BETWEEN 0 AND 100),
   reason text,
   last_health_check_at timestamptz NOT NULL DEFAULT now(),
-  reported boolean NOT NULL DEFAULT false,
+  reported boolean NOT NULL DEFAULT true,
   PRIMARY KEY (tenant_id, subscription_type)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE realtime_health_status IS
@@ -145,7 +145,7 @@ COMMENT ON COLUMN realtime_health_status.memory_usage IS 'Average of the reports
 COMMENT ON COLUMN realtime_health_status.health_score IS 'calculate_health_score() of the values above.';
 COMMENT ON COLUMN realtime_health_status.reason IS 'What pulls the score down most: latency, errors, retries, memory or heartbeat.';
 COMMENT ON COLUMN realtime_health_status.last_health_check_at IS 'When the values were last computed or written.';
-COMMENT ON COLUMN realtime_health_status.reported IS 'Whether a user wrote the values.';
+COMMENT ON COLUMN realtime_health_status.reported IS 'Whether a user wrote the values: true unless the worker did.';
 
 CREATE TABLE realtime_metric_rollups (
   tenant_id uuid NOT NULL,

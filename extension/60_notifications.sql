@@ -212,7 +212,8 @@ BEGIN
     RETURN NULL;
   END IF;
   IF TG_OP = 'INSERT' THEN
-    IF NEW.status = 'resolved' THEN
+    -- What a dump brings back was told when it happened: alerts of rules and those that were notified, and old ones.
+    IF NEW.status = 'resolved' OR NEW.kind <> 'manual' OR NEW.notified_at IS NOT NULL OR NEW.triggered_at < now() - interval '1 minute' THEN
       RETURN NULL;
     END IF;
     SELECT r.cooldown_minutes INTO cooldown

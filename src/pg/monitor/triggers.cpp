@@ -224,10 +224,12 @@ PGDLLEXPORT Datum pg_realtime_health_trigger(PG_FUNCTION_ARGS) {
         const Datum before = pg::read_attribute(trigger.tg_trigtuple, descriptor, place[score], &before_null);
         keep_score = before_null || !DatumGetBool(DirectFunctionCall2(numeric_eq, before, given));
     }
+    // An INSERT says itself whether a user wrote it (the default); a dump brings back what the worker wrote, too.
     int changed_places[2] = {place[reported], place[score]};
     Datum changed[2] = {BoolGetDatum(true), 0};
     bool changed_nulls[2] = {};
-    int changes = 1;
+    const int first = update ? 0 : 1;
+    int last = 0;
     if (!keep_score) {
         metric::HealthInput input;
         input.response_time_ms = optional_number(row, place[p95], descriptor);
@@ -238,10 +240,13 @@ PGDLLEXPORT Datum pg_realtime_health_trigger(PG_FUNCTION_ARGS) {
         input.retry_count = optional_number(row, place[retries], descriptor);
         input.memory_percent = memory_percent(optional_number(row, place[memory], descriptor));
         changed[1] = score_datum(metric::health_score(input), &changed_nulls[1]);
-        changes = 2;
+        last = 1;
     }
-    return PointerGetDatum(
-        heap_modify_tuple_by_cols(row, descriptor, changes, changed_places, changed, changed_nulls));
+    if (first > last) {
+        return PointerGetDatum(row);
+    }
+    return PointerGetDatum(heap_modify_tuple_by_cols(
+        row, descriptor, last - first + 1, changed_places + first, changed + first, changed_nulls + first));
 }
 
 PG_FUNCTION_INFO_V1(pg_realtime_configuration_trigger);
