@@ -216,10 +216,9 @@ BEGIN
     IF NEW.status = 'resolved' OR NEW.kind <> 'manual' OR NEW.notified_at IS NOT NULL OR NEW.triggered_at < now() - interval '1 minute' THEN
       RETURN NULL;
     END IF;
-    SELECT r.cooldown_minutes INTO cooldown
-      FROM @extschema@.alert_rules r
-     WHERE r.rule_id = NEW.rule_id AND (r.tenant_id = NEW.tenant_id OR r.tenant_id IS NULL)
-     ORDER BY r.tenant_id NULLS LAST LIMIT 1;
+    cooldown := COALESCE(
+      (SELECT r.cooldown_minutes FROM @extschema@.alert_rules r WHERE r.tenant_id = NEW.tenant_id AND r.rule_id = NEW.rule_id),
+      (SELECT r.cooldown_minutes FROM @extschema@.alert_rules r WHERE r.tenant_id IS NULL AND r.rule_id = NEW.rule_id));
     IF EXISTS (SELECT 1 FROM @extschema@.alert_instances a
                 WHERE a.tenant_id = NEW.tenant_id AND a.rule_id = NEW.rule_id AND a.id <> NEW.id AND a.severity >= NEW.severity
                   AND a.notified_at > now() - make_interval(mins => COALESCE(cooldown, 15)))

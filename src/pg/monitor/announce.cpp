@@ -16,9 +16,9 @@ Statement open_alerts{
     "metric_value,"
     "       threshold_value, triggered_at, group_name, labels)"
     " SELECT u.a, u.b, u.c, u.d, u.e::alert_severity, u.f, u.g, u.h, u.i, $10, NULLIF(u.j, ''),"
-    "        COALESCE((SELECT r.labels FROM alert_rules r"
-    "                   WHERE r.rule_id = u.c AND (r.tenant_id = u.a OR r.tenant_id IS NULL)"
-    "                   ORDER BY r.tenant_id NULLS LAST LIMIT 1), '{}')"
+    "        COALESCE((SELECT r.labels FROM alert_rules r WHERE r.tenant_id = u.a AND r.rule_id = u.c),"
+    "                 (SELECT r.labels FROM alert_rules r WHERE r.tenant_id IS NULL AND r.rule_id = u.c), "
+    "'{}')"
     "   FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $11) u(a, b, c, d, e, f, g, h, i, j)",
     {"uuid[]", "uuid[]", "text[]", "text[]", "text[]", "text[]", "text[]", "float8[]", "float8[]",
      "timestamptz", "text[]"}};

@@ -18,15 +18,20 @@ namespace pg::monitor {
 
 namespace {
 
-Statement read_rules{"SELECT " PG_REALTIME_RULE_COLUMNS
-                     "  FROM alert_rules WHERE $1 IS NULL OR tenant_id IS NULL OR tenant_id = $1"
+// All rules, or those of a tenant with the global ones. Each part finds its rows by the index; OR would read them all.
+#define PG_REALTIME_RULES                                                                                    \
+    "(SELECT * FROM alert_rules WHERE $1 IS NULL"                                                            \
+    " UNION ALL SELECT * FROM alert_rules WHERE $1 IS NOT NULL AND tenant_id IS NULL"                        \
+    " UNION ALL SELECT * FROM alert_rules WHERE tenant_id = $1) r"
+
+Statement read_rules{"SELECT " PG_REALTIME_RULE_COLUMNS " FROM " PG_REALTIME_RULES
                      " ORDER BY tenant_id NULLS FIRST, rule_id",
                      {"uuid"}};
 
 Statement read_conditions{"SELECT r.tenant_id, r.rule_id, " PG_REALTIME_CONDITION_COLUMNS
-                          "  FROM alert_rules r CROSS JOIN LATERAL realtime_alert_conditions(r.conditions) c"
-                          " WHERE r.conditions IS NOT NULL AND r.enabled AND ($1 IS NULL OR r.tenant_id IS "
-                          "NULL OR r.tenant_id = $1)"
+                          "  FROM " PG_REALTIME_RULES
+                          " CROSS JOIN LATERAL realtime_alert_conditions(r.conditions) c"
+                          " WHERE r.conditions IS NOT NULL AND r.enabled"
                           " ORDER BY r.tenant_id NULLS FIRST, r.rule_id, c.position",
                           {"uuid"}};
 
