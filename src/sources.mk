@@ -40,6 +40,12 @@ MONITOR_SOURCES = \
 	src/monitor/announcement.cpp \
 	src/monitor/rehearsal.cpp
 
+PROTOCOL_SOURCES = \
+	src/protocol/cursor.cpp \
+	src/protocol/message.cpp \
+	src/protocol/join.cpp \
+	src/protocol/reply.cpp
+
 PG_SOURCES = \
 	src/pg/module.cpp \
 	src/pg/plugin.cpp \
