@@ -44,7 +44,11 @@ PROTOCOL_SOURCES = \
 	src/protocol/cursor.cpp \
 	src/protocol/message.cpp \
 	src/protocol/join.cpp \
-	src/protocol/reply.cpp
+	src/protocol/reply.cpp \
+	src/protocol/filter.cpp \
+	src/protocol/row_text.cpp \
+	src/protocol/column_value.cpp \
+	src/protocol/row_filter.cpp
 
 PG_SOURCES = \
 	src/pg/module.cpp \
