@@ -58,7 +58,7 @@ REVOKE ALL ON FUNCTION realtime_run_pass() FROM PUBLIC;
 CREATE FUNCTION realtime_worker_statistics(
   OUT database oid, OUT pid integer, OUT started_at timestamptz, OUT wake_ups bigint, OUT passes bigint, OUT checks bigint,
   OUT last_pass_at timestamptz, OUT last_check_at timestamptz, OUT last_pass_ms double precision, OUT gather_ms double precision,
-  OUT evaluate_ms double precision, OUT store_ms double precision, OUT keys bigint, OUT reports bigint, OUT rules_evaluated bigint,
+  OUT evaluate_ms double precision, OUT store_ms double precision, OUT keys bigint, OUT reports bigint, OUT ignored bigint, OUT rules_evaluated bigint,
   OUT transitions bigint, OUT dirty_keys integer, OUT overflows bigint, OUT errors bigint, OUT last_error text,
   OUT last_error_at timestamptz) RETURNS SETOF record
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
@@ -68,7 +68,7 @@ REVOKE ALL ON FUNCTION realtime_worker_statistics() FROM PUBLIC;
 
 CREATE VIEW realtime_worker_status AS
 SELECT d.datname AS database, s.pid, COALESCE(a.state, 'stopped') AS state, s.started_at, s.wake_ups, s.passes, s.checks,
-       s.last_pass_at, s.last_check_at, s.last_pass_ms, s.gather_ms, s.evaluate_ms, s.store_ms, s.keys, s.reports,
+       s.last_pass_at, s.last_check_at, s.last_pass_ms, s.gather_ms, s.evaluate_ms, s.store_ms, s.keys, s.reports, s.ignored,
        s.rules_evaluated, s.transitions, s.dirty_keys, s.overflows, s.errors, s.last_error, s.last_error_at
   FROM realtime_worker_statistics() s
   JOIN pg_catalog.pg_database d ON d.oid = s.database
@@ -89,6 +89,7 @@ COMMENT ON COLUMN realtime_worker_status.evaluate_ms IS 'Time spent judging, ove
 COMMENT ON COLUMN realtime_worker_status.store_ms IS 'Time spent storing results, over all passes, in milliseconds.';
 COMMENT ON COLUMN realtime_worker_status.keys IS 'Subscriptions looked at, over all passes.';
 COMMENT ON COLUMN realtime_worker_status.reports IS 'Reports and samples read, over all passes.';
+COMMENT ON COLUMN realtime_worker_status.ignored IS 'Reports, samples and subscriptions beyond pg_realtime.max_subscription_types, max_connections or max_metrics: stored and not judged.';
 COMMENT ON COLUMN realtime_worker_status.rules_evaluated IS 'Rule instances judged, over all passes.';
 COMMENT ON COLUMN realtime_worker_status.transitions IS 'Alerts that opened, escalated or ended, over all passes.';
 COMMENT ON COLUMN realtime_worker_status.dirty_keys IS 'Subscriptions that wait to be looked at now.';

@@ -40,6 +40,14 @@ MONITOR_SOURCES = \
 	src/monitor/announcement.cpp \
 	src/monitor/rehearsal.cpp
 
+JSON_SOURCES = \
+	src/json/reader.cpp
+
+TOKEN_SOURCES = \
+	src/token/base64url.cpp \
+	src/token/keys.cpp \
+	src/token/token.cpp
+
 PROTOCOL_SOURCES = \
 	src/protocol/cursor.cpp \
 	src/protocol/message.cpp \

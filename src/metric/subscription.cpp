@@ -99,15 +99,19 @@ void Subscription::count(const Connection& connection, std::int32_t sign) {
     }
 }
 
-void Subscription::apply(const Report& report, const Limits& limits) {
+bool Subscription::apply(const Report& report, const Limits& limits) {
+    std::string id(report.connection_id);
+    if (connections_.size() >= limits.most_connections && !connections_.contains(id)) {
+        return false;
+    }
     latest_ = std::max(latest_, report.recorded_at);
     reported_.reset();
-    const auto [found, is_new] = connections_.try_emplace(std::string(report.connection_id));
+    const auto [found, is_new] = connections_.try_emplace(std::move(id));
     Connection& connection = found->second;
     if (is_new) {
         connection.first_seen_at = report.recorded_at;
     } else if (report.heartbeat_at < connection.heartbeat_at) {
-        return; // overtaken: what it counted is in the later report
+        return true; // overtaken: what it counted is in the later report
     }
     Counters increments = report.counters;
     if (went_backwards(report.counters, connection.counters)) {
@@ -156,6 +160,7 @@ void Subscription::apply(const Report& report, const Limits& limits) {
         bucket.active_connections = active_;
         bucket.stale_connections = stale_;
     }
+    return true;
 }
 
 Series<SampleBucket> (&Subscription::series_of(std::string_view metric))[std::size(resolutions)] {
@@ -169,10 +174,12 @@ Series<SampleBucket> (&Subscription::series_of(std::string_view metric))[std::si
     return found->second;
 }
 
-void Subscription::apply_sample(std::string_view metric, double value, Time at) {
+bool Subscription::apply_sample(std::string_view metric, double value, Time at, const Limits& limits) {
+    if (samples_.size() >= limits.most_samples && !samples_.contains(metric)) {
+        return false;
+    }
     latest_ = std::max(latest_, at);
     Series<SampleBucket>(&series)[std::size(resolutions)] = series_of(metric);
-    const Limits limits; // how long buckets are kept is no setting
     for (std::size_t index = 0; index < std::size(resolutions); ++index) {
         if (is_kept(resolutions[index], at, limits)) {
             SampleBucket& bucket = series[index].at(at);
@@ -180,6 +187,7 @@ void Subscription::apply_sample(std::string_view metric, double value, Time at) 
             bucket.dirty = true;
         }
     }
+    return true;
 }
 
 void Subscription::replay(const Bucket& bucket) {

@@ -111,7 +111,9 @@ struct Limits {
     Time forget_after = 24 * hour;
     Time health_window = 60 * second;
     double memory_limit_mb = 1000;
-    Time keep_fine = 15 * minute; // how long buckets of 10 s, 1 min, 1 h stay in memory
+    std::size_t most_connections = 100000; // of one subscription
+    std::size_t most_samples = 1000;       // user-defined metrics of one subscription
+    Time keep_fine = 15 * minute;          // how long buckets of 10 s, 1 min, 1 h stay in memory
     Time keep_minutes = 6 * hour + minute;
     Time keep_hours = 30 * 24 * hour;
 };
@@ -123,9 +125,11 @@ class Subscription {
   public:
     // Adds a report: increments against the connection's last counters. A counter that went backwards is a reset (the client
     // started anew): the increment is then the counter itself. A first report counts from zero. Reports that are older than
-    // the last heartbeat of their connection change no counters.
-    void apply(const Report& report, const Limits& limits);
-    void apply_sample(std::string_view metric, double value, Time at);
+    // the last heartbeat of their connection change no counters. False when there are too many connections to remember
+    // another one, and nothing was done.
+    bool apply(const Report& report, const Limits& limits);
+    // False when there are too many metrics.
+    bool apply_sample(std::string_view metric, double value, Time at, const Limits& limits = {});
 
     // Values that a user wrote into realtime_health_status count until the next report.
     struct Reported {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "protocol/json_reader.hpp"
+#include "json/reader.hpp"
 
 namespace protocol {
 
@@ -23,7 +23,7 @@ bool read_boolean(ondemand::value value, bool otherwise) {
     case Type::boolean:
         return value.get_bool().get(boolean) == simdjson::SUCCESS ? boolean : otherwise;
     case Type::string: {
-        const std::optional<std::string> text = string_in(value);
+        const std::optional<std::string> text = json::string_in(value);
         return text == "true" || (text != "false" && otherwise);
     }
     default:
@@ -73,7 +73,7 @@ class Reader {
         return for_each_member(root,
                                [&](const std::string& name, ondemand::value value) {
                                    if (name == "access_token") {
-                                       join.access_token = string_in(value);
+                                       join.access_token = json::string_in(value);
                                        return true;
                                    }
                                    return name != "config" || config(value, join);
@@ -127,7 +127,7 @@ class Reader {
         return for_each_member(value,
                                [&](const std::string& name, ondemand::value inner) {
                                    if (name == "key") {
-                                       join.presence_key = string_in(inner).value_or("");
+                                       join.presence_key = json::string_in(inner).value_or("");
                                    } else if (name == "enabled") {
                                        join.presence = read_boolean(inner, false);
                                    }
@@ -153,7 +153,7 @@ class Reader {
         if (type_of(value) == Type::null) {
             return true;
         }
-        const std::optional<std::string> text = string_in(value);
+        const std::optional<std::string> text = json::string_in(value);
         cursor = text ? read_cursor(*text) : std::nullopt;
         return cursor.has_value() || fail(place + ".since is no cursor");
     }
@@ -175,7 +175,7 @@ class Reader {
                 return fail("postgres_changes has more than " + std::to_string(most_bindings) + " entries");
             }
             Binding bound;
-            bound.request = raw_json(entry);
+            bound.request = json::raw_json(entry);
             if (!binding(bound, "postgres_changes[" + std::to_string(join.bindings.size()) + "]")) {
                 return false;
             }
@@ -186,7 +186,7 @@ class Reader {
 
     bool binding(Binding& bound, const std::string& place) {
         // Values are read once and forwards; the text of the whole was taken from the other reader.
-        JsonReader reader;
+        json::Reader reader;
         ondemand::document document;
         ondemand::value value;
         if (!reader.read(bound.request, document) || document.get_value().get(value) != simdjson::SUCCESS ||
@@ -197,15 +197,15 @@ class Reader {
         const bool read = for_each_member(value, [&](const std::string& name, ondemand::value inner) {
             const bool is_null = type_of(inner) == Type::null;
             if (name == "event") {
-                bound.event = event_named(string_in(inner).value_or("*"));
+                bound.event = event_named(json::string_in(inner).value_or("*"));
             } else if (name == "schema") {
-                schema = string_in(inner);
+                schema = json::string_in(inner);
                 return is_null || schema || fail(place + ".schema is no text");
             } else if (name == "table") {
-                table = string_in(inner);
+                table = json::string_in(inner);
                 return is_null || table || fail(place + ".table is no text");
             } else if (name == "filter") {
-                const std::optional<std::string> filter = string_in(inner);
+                const std::optional<std::string> filter = json::string_in(inner);
                 bound.filter = filter.value_or("");
                 return is_null || filter || fail(place + ".filter is no text");
             } else if (name == "leaving") {
@@ -239,7 +239,7 @@ class Reader {
             if (element.get(inner) != simdjson::SUCCESS) {
                 return fail(place + ".select cannot be read");
             }
-            std::optional<std::string> column = string_in(inner);
+            std::optional<std::string> column = json::string_in(inner);
             if (!column || bound.select.size() == most_selected) {
                 return fail(place + (column ? ".select has too many columns"
                                             : ".select is no array of column names"));
@@ -256,7 +256,7 @@ class Reader {
 
 std::optional<Join> read_join(std::string_view payload, std::string& error) {
     error.clear();
-    JsonReader reader;
+    json::Reader reader;
     ondemand::document document;
     if (!reader.read(payload, document)) {
         error = "payload is not JSON";

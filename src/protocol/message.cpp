@@ -1,14 +1,14 @@
 #include "protocol/message.hpp"
 
-#include "protocol/json_reader.hpp"
 #include "wire/json_text.hpp"
+#include "json/reader.hpp"
 
 namespace protocol {
 
 namespace ondemand = simdjson::ondemand;
 
 struct Decoder::Parser {
-    JsonReader reader;
+    json::Reader reader;
 };
 
 namespace {
@@ -26,10 +26,10 @@ bool read_reference(ondemand::value value, std::optional<std::string>& reference
         reference.reset();
         return true;
     case ondemand::json_type::string:
-        reference = string_in(value);
+        reference = json::string_in(value);
         break;
     case ondemand::json_type::number:
-        reference = std::string(raw_json(value));
+        reference = std::string(json::raw_json(value));
         break;
     default:
         return false;
@@ -38,7 +38,7 @@ bool read_reference(ondemand::value value, std::optional<std::string>& reference
 }
 
 bool read_name(ondemand::value value, std::string& name) {
-    std::optional<std::string> text = string_in(value);
+    std::optional<std::string> text = json::string_in(value);
     if (!text || text->empty() || text->size() > longest_name) {
         return false;
     }
@@ -61,7 +61,7 @@ bool read_member(std::string_view name, ondemand::value value, ClientMessage& me
         return read_name(value, message.event);
     }
     if (name == "payload") {
-        message.payload = raw_json(value);
+        message.payload = json::raw_json(value);
     }
     return true;
 }

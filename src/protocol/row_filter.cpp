@@ -1,6 +1,7 @@
 #include "protocol/row_filter.hpp"
 
 #include <algorithm>
+#include <compare>
 
 #include <re2/re2.h>
 
@@ -98,23 +99,23 @@ struct RowFilter::Bound {
         if (node.operation == Operator::In) {
             return truth_of(
                 std::any_of(node.values.begin(), node.values.end(),
-                            [&](const ColumnValue& wanted) { return compare(*value, wanted) == 0; }));
+                            [&](const ColumnValue& wanted) { return std::is_eq(compare(*value, wanted)); }));
         }
         const std::strong_ordering order = compare(*value, node.values[0]);
         switch (node.operation) {
         case Operator::Equal:
-            return truth_of(order == 0);
+            return truth_of(std::is_eq(order));
         case Operator::NotEqual:
         case Operator::IsDistinct:
-            return truth_of(order != 0);
+            return truth_of(std::is_neq(order));
         case Operator::Less:
-            return truth_of(order < 0);
+            return truth_of(std::is_lt(order));
         case Operator::LessOrEqual:
-            return truth_of(order <= 0);
+            return truth_of(std::is_lteq(order));
         case Operator::Greater:
-            return truth_of(order > 0);
+            return truth_of(std::is_gt(order));
         case Operator::GreaterOrEqual:
-            return truth_of(order >= 0);
+            return truth_of(std::is_gteq(order));
         default:
             return Truth::Unknown;
         }

@@ -19,6 +19,7 @@ pg_realtime.check_interval = 30s
 pg_realtime.discovery_interval = 2s
 pg_realtime.flush_interval = 100ms
 pg_realtime.max_databases = 3
+pg_realtime.max_subscription_types = 5000
 CONF
 $node->start;
 
@@ -92,6 +93,24 @@ $node->safe_psql('postgres',
 	"INSERT INTO realtime_metric_samples (tenant_id, subscription_type, metric, value) SELECT '$tenant', 'many' || g, 'load', 50 FROM generate_series(1, 2000) g");
 ok($node->poll_query_until('postgres', "SELECT count(*) = 2000 FROM alert_instances WHERE subscription_type LIKE 'many%'"),
 	'more subscriptions than are remembered by name are all judged');
+
+# A tenant cannot fill the memory of the worker.
+$node->safe_psql('postgres', 'ALTER SYSTEM SET pg_realtime.max_subscription_types = 100');
+$node->safe_psql('postgres', 'ALTER SYSTEM SET pg_realtime.max_connections = 2');
+$node->reload;
+my $crowd = '00000000-0000-4000-8000-000000000009';
+$node->safe_psql('postgres',
+	"INSERT INTO realtime_metric_samples (tenant_id, subscription_type, metric, value) SELECT '$crowd', 's' || g, 'load', 50 FROM generate_series(1, 150) g");
+$node->safe_psql('postgres',
+	"INSERT INTO realtime_connection_metrics (tenant_id, subscription_type, connection_id) SELECT '$crowd', 's1', 'c' || g FROM generate_series(1, 5) g");
+ok($node->poll_query_until('postgres', "SELECT ignored >= 53 FROM realtime_worker_status WHERE database = 'postgres'"), 'what is beyond the limits is counted');
+is($node->safe_psql('postgres', "SELECT count(*) FROM realtime_metric_samples WHERE tenant_id = '$crowd'"), 150, 'and stored');
+my @warnings = slurp_file($node->logfile) =~ /does not judge all reports because a limit is reached/g;
+is(scalar(@warnings), 1, 'and said once');
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET pg_realtime.max_subscription_types');
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET pg_realtime.max_connections');
+$node->reload;
+ok($node->poll_query_until('postgres', "SELECT count(*) = 150 FROM realtime_ingest_positions WHERE tenant_id = '$crowd'"), 'with a higher limit it is judged after all');
 
 # Switched off and on again.
 $node->safe_psql('postgres', 'ALTER SYSTEM SET pg_realtime.enabled = off');

@@ -179,4 +179,25 @@ TEST(Subscription, LoadingWhatWasStoredGoesOnWhereItStopped) {
               number_of(before, Metric::P95LatencyMs, now + second));
 }
 
+TEST(Subscription, RemembersNoMoreConnectionsAndMetricsThanItMay) {
+    Limits limits;
+    limits.most_connections = 2;
+    limits.most_samples = 1;
+    Subscription subscription;
+    Report report;
+    report.recorded_at = report.heartbeat_at = 800'000'000 * second;
+    for (const char* id : {"a", "b"}) {
+        report.connection_id = id;
+        EXPECT_TRUE(subscription.apply(report, limits));
+    }
+    report.connection_id = "c";
+    EXPECT_FALSE(subscription.apply(report, limits));
+    report.connection_id = "a";
+    EXPECT_TRUE(subscription.apply(report, limits));
+    EXPECT_EQ(subscription.active_connections(), 2);
+    EXPECT_TRUE(subscription.apply_sample("one", 1, report.recorded_at, limits));
+    EXPECT_FALSE(subscription.apply_sample("two", 1, report.recorded_at, limits));
+    EXPECT_TRUE(subscription.apply_sample("one", 2, report.recorded_at, limits));
+}
+
 } // namespace

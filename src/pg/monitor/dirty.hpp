@@ -22,7 +22,7 @@ void mark_configuration_dirty(const pg_uuid_t* tenant);
 struct WorkerStatus {
     pid_t pid; // 0: no worker
     TimestampTz started_at, last_pass_at, last_check_at, last_error_at;
-    int64 wake_ups, passes, checks, errors, keys, reports, rules_evaluated, transitions, overflows;
+    int64 wake_ups, passes, checks, errors, keys, reports, ignored, rules_evaluated, transitions, overflows;
     double last_pass_ms, gather_ms, evaluate_ms, store_ms; // the stages: sums over all passes
     char last_error[256];
 };

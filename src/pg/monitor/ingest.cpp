@@ -1,6 +1,7 @@
 #include "pg/guard.hpp"
 #include "pg/monitor/model.hpp"
 #include "pg/monitor/scan.hpp"
+#include "pg/monitor/settings.hpp"
 #include "pg/monitor/words.hpp"
 #include "value/numeric.hpp"
 
@@ -143,7 +144,10 @@ void take_reports(Receiver& to) {
             report.recorded_at = std::min(report.recorded_at, to.now);
             const bool replaces = to.watch->data.reported().has_value();
             to.watch->health_dirty = to.watch->health_dirty || replaces;
-            to.watch->data.apply(report, to.engine->limits());
+            if (!to.watch->data.apply(report, to.engine->limits())) {
+                to.ingested->ignored += 1;
+                continue;
+            }
             to.engine->must_store(*to.tenant, *to.watch, replaces);
         }
         to.watch->data_dirty = to.watch->data_dirty || to.count > 0;
@@ -162,7 +166,10 @@ void take_samples(Receiver& to) {
         for (int index = 0; index < to.count; ++index) {
             const SampleRow& sample = to.samples[index];
             to.engine->must_store(*to.tenant, *to.watch, false);
-            to.watch->data.apply_sample(sample.metric, sample.value, std::min(sample.at, to.now));
+            if (!to.watch->data.apply_sample(sample.metric, sample.value, std::min(sample.at, to.now),
+                                             to.engine->limits())) {
+                to.ingested->ignored += 1;
+            }
         }
         to.watch->data_dirty = to.watch->data_dirty || to.count > 0;
         to.watch->position_dirty = to.watch->position_dirty || to.count > 0;
@@ -215,6 +222,21 @@ void on_health(const Found& row, void* user) {
     });
 }
 
+void say_once_that_something_is_ignored() {
+    static bool said = false;
+    if (!said) {
+        said = true;
+        ereport(LOG, (errmsg("pg_realtime does not judge all reports because a limit is reached"),
+                      errdetail("Further reports that are not judged are only counted, in column ignored of "
+                                "realtime_worker_status."),
+                      errhint("You may need to increase pg_realtime.max_subscription_types (%d), "
+                              "pg_realtime.max_connections (%d) "
+                              "or pg_realtime.max_metrics (%d).",
+                              settings::max_subscription_types, settings::max_connections,
+                              settings::max_metrics)));
+    }
+}
+
 } // namespace
 
 Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz now) {
@@ -231,7 +253,12 @@ Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz n
     guarded([&] {
         for (int index = 0; index < count; ++index) {
             core::Tenant& tenant = engine.tenant(keys[index].tenant);
-            places[index] = {&tenant, &engine.watch(tenant, {keys[index].subscription, keys[index].length})};
+            const std::string_view subscription(keys[index].subscription, keys[index].length);
+            core::Watch* known = engine.find(keys[index].tenant, subscription);
+            const bool is_full = tenant.watches.size() >= static_cast<Size>(settings::max_subscription_types);
+            places[index] = {&tenant, known != nullptr ? known
+                                      : is_full        ? nullptr
+                                                       : &engine.watch(tenant, subscription)};
         }
     });
 
@@ -251,6 +278,10 @@ Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz n
         const std::string_view subscription(key.subscription, key.length);
         to.tenant = places[index].tenant;
         to.watch = places[index].watch;
+        if (to.watch == nullptr) {
+            ingested.ignored += 1;
+            continue;
+        }
         // What a user wrote counts until a connection reports, so it comes first.
         scan_all(health, key.tenant, subscription, on_health, &to);
         scan_new(reports, key.tenant, subscription, to.watch->position, to.since, on_report, &to);
@@ -259,11 +290,16 @@ Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz n
         take_samples(to);
     }
     MemoryContextDelete(to.context);
+    if (ingested.ignored > 0) {
+        say_once_that_something_is_ignored();
+    }
 
     const Position position = current_position();
     guarded([&] {
         for (int index = 0; index < count; ++index) {
-            places[index].watch->position = position;
+            if (places[index].watch != nullptr) {
+                places[index].watch->position = position;
+            }
         }
     });
     return ingested;

@@ -255,6 +255,8 @@ metric::Limits limits_from_settings() {
     limits.offline_after = settings::offline_after * metric::second;
     limits.health_window = settings::health_window * metric::second;
     limits.memory_limit_mb = settings::memory_limit;
+    limits.most_connections = static_cast<Size>(settings::max_connections);
+    limits.most_samples = static_cast<Size>(settings::max_metrics);
     return limits;
 }
 

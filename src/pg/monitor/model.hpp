@@ -41,6 +41,7 @@ int list_keys(Model& model, bool discover, KeyReference** keys);
 struct Ingested {
     int64 reports;
     int64 samples;
+    int64 ignored; // reports, samples and subscriptions beyond the limits of the settings
 };
 Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz now);
 

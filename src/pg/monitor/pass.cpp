@@ -162,6 +162,7 @@ PassResult run_pass(const PassOrder& order) {
     PopActiveSnapshot();
     result.keys = key_count;
     result.reports = ingested.reports + ingested.samples;
+    result.ignored = ingested.ignored;
     result.gather_ms = milliseconds_since(start);
 
     instr_time evaluation;

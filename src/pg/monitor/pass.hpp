@@ -30,7 +30,7 @@ struct PassOrder {
 
 struct PassResult {
     TimestampTz wake_at; // when something may change by itself; DT_NOEND: nothing can
-    int64 keys, reports, rules_evaluated, transitions;
+    int64 keys, reports, ignored, rules_evaluated, transitions;
     bool must_be_durable; // alerts changed: the commit must not be lost
     bool unstored;        // something waits for a pass with `flush`
     bool more_to_flush;   // and has waited for this one already

@@ -16,6 +16,9 @@ int health_window = 60;
 double memory_limit = 1000;
 int maintenance_interval = 3600;
 int discovery_interval = 60;
+int max_subscription_types = 1000;
+int max_connections = 100000;
+int max_metrics = 1000;
 int max_databases = 8;
 int dirty_keys = 16384;
 
@@ -74,6 +77,23 @@ void define_of_health() {
                              &memory_limit, 1000, 1, 1e9, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
 
+void define_limits() {
+    DefineCustomIntVariable(
+        "pg_realtime.max_subscription_types", "Subscription types of one tenant that are judged.",
+        "Reports about further ones are stored and not judged, so that no tenant can fill the worker's "
+        "memory. Column ignored of realtime_worker_status counts them.",
+        &max_subscription_types, 1000, 1, 1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_realtime.max_connections", "Connections of one subscription that are judged.",
+                            "Reports of further ones are stored and not judged. A connection is remembered "
+                            "for a day after its last "
+                            "heartbeat.",
+                            &max_connections, 100000, 1, 10000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+    DefineCustomIntVariable("pg_realtime.max_metrics",
+                            "User-defined metrics of one subscription that are judged.",
+                            "Values of further ones are stored and not judged.", &max_metrics, 1000, 1,
+                            1000000, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
+}
+
 void define_of_shared_memory() {
     DefineCustomIntVariable("pg_realtime.max_databases", "Databases that may have a worker of their own.",
                             "Each takes one of max_worker_processes, and the launcher one more.",
@@ -91,6 +111,7 @@ void define_of_shared_memory() {
 void define() {
     define_of_worker();
     define_of_health();
+    define_limits();
     // Only the postmaster can make room for them.
     if (process_shared_preload_libraries_in_progress) {
         define_of_shared_memory();

@@ -13,6 +13,9 @@ extern int health_window;        // s
 extern double memory_limit;      // MB
 extern int maintenance_interval; // s
 extern int discovery_interval;   // s
+extern int max_subscription_types;
+extern int max_connections;
+extern int max_metrics;
 extern int max_databases;
 extern int dirty_keys;
 

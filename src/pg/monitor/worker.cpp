@@ -77,6 +77,7 @@ void count(WorkerStatus& status, const PassOrder& order, const PassResult& resul
     status.checks += order.check ? 1 : 0;
     status.keys += result.keys;
     status.reports += result.reports;
+    status.ignored += result.ignored;
     status.rules_evaluated += result.rules_evaluated;
     status.transitions += result.transitions;
     status.gather_ms += result.gather_ms;
@@ -220,6 +221,7 @@ void on_exit(int code, Datum argument) {
             ConfigReloadPending = false;
             ProcessConfigFile(PGC_SIGHUP);
             schedule.next_check = 0;
+            schedule.everything = true; // what a limit kept out may come in now
         }
         own_status()->wake_ups += 1;
         if (settings::pass_interval > 0) {
