@@ -58,6 +58,21 @@ PROTOCOL_SOURCES = \
 	src/protocol/column_value.cpp \
 	src/protocol/row_filter.cpp
 
+WEB_SOURCES = \
+	src/web/error.cpp \
+	src/web/header_text.cpp \
+	src/web/request_head.cpp \
+	src/web/message_parser.cpp \
+	src/web/request_parser.cpp \
+	src/web/query.cpp \
+	src/web/response.cpp \
+	src/web/cors.cpp \
+	src/web/upgrade.cpp \
+	src/web/deflate.cpp \
+	src/web/utf8_stream.cpp \
+	src/web/frame_writer.cpp \
+	src/web/frame_reader.cpp
+
 PG_SOURCES = \
 	src/pg/module.cpp \
 	src/pg/plugin.cpp \
