@@ -226,6 +226,8 @@ const OptionKind option_kinds[] = {
     {"origin", "any, none", parse_origin},
     // logical messages of other prefixes than realtime_broadcast()'s
     {"messages", boolean_values, parse_boolean<&Options::messages>},
+    // the rows of tenant_memberships too, for whoever has to know at once who is no member any more
+    {"memberships", boolean_values, parse_boolean<&Options::memberships>},
     // send large transactions before they commit
     {"streaming", boolean_values, parse_boolean<&Options::streaming>},
     // send prepared transactions at PREPARE TRANSACTION

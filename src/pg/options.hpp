@@ -29,6 +29,7 @@ struct Options {
     bool include_types = true;
     bool origin_none = false;
     bool messages = false;
+    bool memberships = false;
     bool streaming = false;
     bool two_phase = false;
     Batch batch = Batch::Automatic;

@@ -185,18 +185,35 @@ void combine(Publishing& publishing, List* publications, Relation relation) {
 
 } // namespace
 
+namespace {
+
+bool is_own(Oid relation) {
+    const Oid extension = getExtensionOfObject(RelationRelationId, relation);
+    return OidIsValid(extension) && extension == get_extension_oid("pg_realtime", true);
+}
+
+} // namespace
+
+bool is_membership_table(Relation relation) {
+    return strcmp(RelationGetRelationName(relation), "tenant_memberships") == 0 &&
+           is_own(RelationGetRelid(relation));
+}
+
+Publishing publish_everything(Relation relation) {
+    Publishing publishing;
+    publishing.published_relation = RelationGetRelid(relation);
+    publishing.actions = {true, true, true, true};
+    return publishing;
+}
+
 Publishing decide_publishing(const PublicationSet& set, Relation relation) {
     Publishing publishing;
     const Oid relid = RelationGetRelid(relation);
     publishing.published_relation = relid;
     if (set.every_table) {
         // A newcomer sees all user tables; the extension's own tables would only be noise.
-        const Oid extension = getExtensionOfObject(RelationRelationId, relid);
-        const bool own = OidIsValid(extension) && extension == get_extension_oid("pg_realtime", true);
-        if (is_publishable_relation(relation) && !own) {
-            publishing.actions = {true, true, true, true};
-        }
-        return publishing;
+        return is_publishable_relation(relation) && !is_own(relid) ? publish_everything(relation)
+                                                                   : publishing;
     }
     List* relation_publications = GetRelationPublications(relid);
     List* schema_publications = GetSchemaPublications(RelationGetNamespace(relation));

@@ -44,4 +44,9 @@ void warn_missing(const PublicationSet& set, const PublicationSet& before);
 
 Publishing decide_publishing(const PublicationSet& set, Relation relation);
 
+// Whether it is the extension's table of who belongs to which tenant (option memberships).
+bool is_membership_table(Relation relation);
+// A table as a whole, whatever the publications say.
+Publishing publish_everything(Relation relation);
+
 } // namespace pg

@@ -221,7 +221,12 @@ RelationPlan* plan_relation(Relation relation, const Options& options, const Pub
     plan->relation = RelationGetRelid(relation);
     plan->replica_identity = relation->rd_rel->relreplident;
     plan_ancestors(*plan, relation);
-    const Publishing publishing = decide_publishing(set, relation);
+    Publishing publishing = decide_publishing(set, relation);
+    const bool memberships = options.memberships && is_membership_table(relation);
+    const bool only_for_operators = memberships && !publishing.any();
+    if (memberships) {
+        publishing = publish_everything(relation);
+    }
     plan->published_relation = publishing.published_relation;
     if (restrict_actions(*plan, options, publishing.actions)) {
         const bool same = plan->published_relation == plan->relation;
@@ -232,10 +237,14 @@ RelationPlan* plan_relation(Relation relation, const Options& options, const Pub
         plan->schema = get_namespace_name(RelationGetNamespace(published));
         plan->table = pstrdup(RelationGetRelationName(published));
         plan->streamed =
-            (options.include_tables == NIL || matches(options.include_tables, plan->schema, plan->table)) &&
-            !matches(options.exclude_tables, plan->schema, plan->table);
+            memberships ||
+            ((options.include_tables == NIL || matches(options.include_tables, plan->schema, plan->table)) &&
+             !matches(options.exclude_tables, plan->schema, plan->table));
         if (plan->streamed) {
             plan_tenant(*plan, relation);
+            if (only_for_operators) {
+                plan->access = wire::Access::Unregistered;
+            }
             plan_columns(*plan, relation, published, publishing,
                          options.format == Format::Json && !server_is_utf8());
             plan->filter = make_row_filter(publishing, published);
