@@ -71,3 +71,20 @@ FROM tenants, generate_series(1, 20) AS minute;
 INSERT INTO reservations (tenant_id, status, guest, party_size, table_numbers, starts_at)
 SELECT tenants.id, 'confirmed', 'Hedy', 2, ARRAY[hour], date_trunc('hour', now()) + make_interval(hours => hour)
 FROM tenants, generate_series(1, 10) AS hour;
+
+-- Hedy works at the first restaurant. The gateway logs in as a role of its own.
+INSERT INTO tenant_memberships (tenant_id, user_id, role)
+VALUES ('11111111-1111-4111-8111-111111111111', 'aaaaaaaa-1111-4111-8111-111111111111', 'owner');
+CREATE ROLE demo_gateway LOGIN REPLICATION;
+GRANT realtime_gateway, realtime_reader, realtime_writer TO demo_gateway;
+GRANT SELECT ON orders, menu_items, reservations TO realtime_writer;
+DO $$
+DECLARE
+  shown text;
+BEGIN
+  FOREACH shown IN ARRAY ARRAY['orders', 'menu_items', 'reservations'] LOOP
+    EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', shown);
+    EXECUTE format('CREATE POLICY of_tenant ON %I USING (tenant_id = ANY ((SELECT realtime_tenant_ids())::uuid[]))', shown);
+  END LOOP;
+END
+$$;

@@ -73,6 +73,42 @@ WEB_SOURCES = \
 	src/web/frame_writer.cpp \
 	src/web/frame_reader.cpp
 
+STREAM_SOURCES = \
+	src/stream/assembler.cpp \
+	src/stream/history.cpp \
+	src/stream/snapshot.cpp
+
+HUB_SOURCES = \
+	src/hub/frame.cpp \
+	src/hub/binding.cpp \
+	src/hub/writer.cpp \
+	src/hub/router.cpp \
+	src/hub/topics.cpp \
+	src/hub/people.cpp \
+	src/hub/hub.cpp \
+	src/hub/feed.cpp \
+	src/hub/channel.cpp \
+	src/hub/session.cpp
+
+GATEWAY_SOURCES = \
+	src/gateway/config.cpp \
+	src/gateway/log.cpp \
+	src/gateway/link.cpp \
+	src/gateway/replication.cpp \
+	src/gateway/pool.cpp \
+	src/gateway/questions.cpp \
+	src/gateway/gatekeeper.cpp \
+	src/gateway/gzip.cpp \
+	src/gateway/exchange.cpp \
+	src/gateway/event_stream.cpp \
+	src/gateway/socket.cpp \
+	src/gateway/server.cpp \
+	src/gateway/figures.cpp \
+	src/gateway/api.cpp \
+	src/gateway/endpoints.cpp \
+	src/gateway/reporter.cpp \
+	src/gateway/main.cpp
+
 PG_SOURCES = \
 	src/pg/module.cpp \
 	src/pg/plugin.cpp \

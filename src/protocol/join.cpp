@@ -117,6 +117,8 @@ class Reader {
                                        join.broadcast_self = read_boolean(inner, false);
                                    } else if (name == "replication_ready") {
                                        join.replication_ready = read_boolean(inner, false);
+                                   } else if (name == "tenant") {
+                                       join.tenant = json::string_in(inner).value_or("");
                                    }
                                    return true;
                                }) ||

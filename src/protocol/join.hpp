@@ -30,6 +30,7 @@ struct Join {
     std::string presence_key; // empty: the server makes one
     bool presence = false;
     bool is_private = false;
+    std::string tenant; // our extension: config.broadcast.tenant, whose room a private channel is in
     std::vector<Binding> bindings;
     bool wait = false;           // reply only when the bindings are live
     std::optional<Cursor> since; // of all bindings without their own: postgres_changes_options.since

@@ -1,0 +1,261 @@
+#include "gateway/api.hpp"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "gateway/figures.hpp"
+#include "gateway/log.hpp"
+#include "gateway/socket.hpp"
+#include "web/header_text.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr std::string_view websocket_paths[] = {"/realtime/v1/websocket", "/socket/websocket"};
+
+std::string bearer_token(const Exchange& exchange, const web::Query& query) {
+    if (const auto authorization = exchange.head().header("authorization")) {
+        constexpr std::string_view scheme = "bearer ";
+        if (authorization->size() > scheme.size() &&
+            web::equal_ignoring_case(authorization->substr(0, scheme.size()), scheme)) {
+            return std::string(web::trimmed(authorization->substr(scheme.size())));
+        }
+    }
+    if (const auto key = exchange.head().header("apikey")) {
+        return std::string(*key);
+    }
+    return std::string(query.value("apikey").value_or(""));
+}
+
+std::string_view content_type_of(std::string_view name) {
+    const auto ends = [&](std::string_view end) { return name.ends_with(end); };
+    return ends(".html")   ? "text/html; charset=utf-8"
+           : ends(".js")   ? "text/javascript; charset=utf-8"
+           : ends(".css")  ? "text/css; charset=utf-8"
+           : ends(".svg")  ? "image/svg+xml"
+           : ends(".json") ? "application/json"
+                           : "application/octet-stream";
+}
+
+// Whether a path means `name`, with or without "functions/v1" in front.
+std::string_view function_of(const std::vector<std::string>& path) {
+    const std::size_t from = path.size() == 3 && path[0] == "functions" && path[1] == "v1" ? 2 : 0;
+    if (path.size() != from + 1 ||
+        (path[from] != "realtime-metrics-collection" && path[from] != "widget-realtime-enhanced")) {
+        return {};
+    }
+    return path[from];
+}
+
+} // namespace
+
+void reply_with_error(Exchange& exchange, const Answer& answer) {
+    const std::string_view state = answer.sqlstate;
+    int status = 500;
+    std::string_view code = "internal_error";
+    const auto is = [&](std::initializer_list<std::string_view> prefixes) {
+        return std::any_of(prefixes.begin(), prefixes.end(),
+                           [&](std::string_view prefix) { return state.starts_with(prefix); });
+    };
+    if (is({"08", "53", "57P", "25006"})) {
+        status = 503, code = "unavailable";
+    } else if (state == "57014") {
+        status = 504, code = "timeout";
+    } else if (state == "42501" || state == "28000") {
+        status = 403, code = "forbidden";
+    } else if (state == "54000") {
+        status = 413, code = "too_large";
+    } else if (is({"23", "40"})) {
+        status = 409, code = "conflict";
+    } else if (is({"42P01", "42883", "42703"})) {
+        status = 404, code = "not_found";
+    } else if (is({"22", "42"})) {
+        status = 400, code = "invalid_request";
+    }
+    if (status == 500) {
+        spdlog::error("request {}: {} ({})", exchange.id(), answer.message, answer.sqlstate);
+    }
+    Reply reply = error_reply(status, code, answer.message, answer.hint, exchange.id());
+    if (status == 503) {
+        reply.headers.emplace_back("Retry-After", "1");
+    }
+    exchange.reply(std::move(reply));
+}
+
+Api::Api(Server& server, Pool& pool, Questions& questions, TokenGatekeeper& gatekeeper, Figures& figures)
+    : server_(server), pool_(pool), questions_(questions), gatekeeper_(gatekeeper), figures_(figures) {}
+
+bool Api::is_websocket_path(std::string_view path) const {
+    return std::find(std::begin(websocket_paths), std::end(websocket_paths), path) !=
+           std::end(websocket_paths);
+}
+
+hub::IdentityPointer Api::caller(Exchange& exchange, const web::Query& query) {
+    const auto too_many = [&](const std::string& who) {
+        if (server_.may_request(who)) {
+            return false;
+        }
+        Reply reply = error_reply(429, "too_many_requests",
+                                  "more than " + std::to_string(server_.config().requests_per_second) +
+                                      " requests per second",
+                                  {}, exchange.id());
+        reply.headers.emplace_back("Retry-After", "1");
+        exchange.reply(std::move(reply));
+        return true;
+    };
+    if (too_many("address " + std::string(exchange.peer()))) {
+        return nullptr;
+    }
+    auto result = gatekeeper_.identify(bearer_token(exchange, query));
+    if (const auto* denial = std::get_if<hub::Denial>(&result)) {
+        Reply reply = error_reply(401, "unauthorized", denial->message,
+                                  "Send a token in the header Authorization: Bearer.", exchange.id());
+        reply.headers.emplace_back("WWW-Authenticate", "Bearer");
+        exchange.reply(std::move(reply));
+        return nullptr;
+    }
+    auto identity = std::get<hub::IdentityPointer>(result);
+    if (!identity->subject.empty() && too_many("user " + identity->subject)) {
+        return nullptr;
+    }
+    return identity;
+}
+
+std::string Api::role_of(Exchange& exchange, const hub::Identity& identity) {
+    const auto& roles = server_.config().roles;
+    const auto role = roles.find(identity.role);
+    if (role != roles.end()) {
+        return role->second;
+    }
+    exchange.fail(403, "forbidden", "role \"" + identity.role + "\" of the token has no role in the database",
+                  "Name one in the setting roles.");
+    return {};
+}
+
+void Api::handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) {
+    const web::RequestHead& head = exchange->head();
+    if (web::Cors::is_preflight(head)) {
+        std::vector<web::Header> headers;
+        server_.cors().add_preflight_headers(headers, head);
+        Reply reply;
+        reply.status = 204;
+        for (const web::Header& header : headers) {
+            reply.headers.emplace_back(header.name, header.value);
+        }
+        exchange->reply(std::move(reply));
+        return;
+    }
+    const auto split = web::split_path(head.path());
+    const auto parsed = web::Query::parse(head.query());
+    for (const auto* error : {std::get_if<web::Error>(&split), std::get_if<web::Error>(&parsed)}) {
+        if (error != nullptr) {
+            exchange->fail(error->status, "invalid_request", error->message);
+            return;
+        }
+    }
+    const Segments& path = std::get<Segments>(split);
+    const web::Query& query = std::get<web::Query>(parsed);
+    const bool reads = head.method() == web::Method::Get || head.method() == web::Method::Head;
+    const bool writes = head.method() == web::Method::Post;
+    const auto not_allowed = [&](std::string_view allowed) {
+        Reply reply =
+            error_reply(405, "method_not_allowed", "the method is not allowed here", {}, exchange->id());
+        reply.headers.emplace_back("Allow", allowed);
+        exchange->reply(std::move(reply));
+    };
+    if (path.size() == 1 && (path[0] == "healthz" || path[0] == "readyz" || path[0] == "metrics")) {
+        reads ? handle_probe(*exchange, path[0]) : not_allowed("GET, HEAD");
+        return;
+    }
+    if (!path.empty() && path[0] == "dashboard") {
+        reads ? handle_dashboard(*exchange, path) : not_allowed("GET, HEAD");
+        return;
+    }
+    // The rest is for callers with a token.
+    const std::string_view function = function_of(path);
+    const bool realtime = path.size() >= 3 && path[0] == "realtime" && path[1] == "v1";
+    const bool broadcast = (realtime && path.size() >= 4 && path[2] == "api" && path[3] == "broadcast") ||
+                           (path.size() >= 2 && path[0] == "api" && path[1] == "broadcast");
+    const bool stream = realtime && path.size() == 3 && path[2] == "stream";
+    const bool snapshot = realtime && path.size() == 3 && path[2] == "snapshot";
+    if (function.empty() && !broadcast && !stream && !snapshot) {
+        if (is_websocket_path(head.path())) {
+            exchange->fail(426, "upgrade_required", "this is the address of the WebSocket");
+        } else {
+            exchange->fail(404, "not_found", "there is nothing at " + web::shown(head.path()));
+        }
+        return;
+    }
+    if ((stream || snapshot) != reads || (!(stream || snapshot) && !writes)) {
+        not_allowed(stream || snapshot ? "GET, HEAD" : "POST");
+        return;
+    }
+    const hub::IdentityPointer identity = caller(*exchange, query);
+    if (identity == nullptr) {
+        return;
+    }
+    if (broadcast) {
+        const Segments rest(path.begin() + (realtime ? 4 : 2), path.end());
+        handle_broadcast(exchange, rest, query, identity);
+    } else if (stream) {
+        handle_stream(exchange, socket, query, identity);
+    } else if (snapshot) {
+        handle_snapshot(exchange, query, identity);
+    } else {
+        handle_function(exchange, function, query, identity);
+    }
+}
+
+void Api::handle_probe(Exchange& exchange, std::string_view name) {
+    Reply reply;
+    reply.content_type = "text/plain; charset=utf-8";
+    if (name == "metrics") {
+        reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+        reply.body = figures_.text();
+    } else if (name == "healthz" || (server_.hub().ready() && pool_.any_connected() && !server_.draining())) {
+        reply.body = "ok\n";
+    } else {
+        reply.status = 503;
+        reply.body = server_.draining()           ? "going down\n"
+                     : !server_.hub().streaming() ? "the replication slot is not read\n"
+                     : !server_.hub().ready()     ? "catching up with the replication slot\n"
+                                                  : "the database is not connected\n";
+    }
+    exchange.reply(std::move(reply));
+}
+
+void Api::handle_dashboard(Exchange& exchange, const Segments& path) {
+    const std::string& folder = server_.config().dashboard;
+    if (folder.empty()) {
+        exchange.fail(404, "not_found", "there is no dashboard", "Name its folder in the setting dashboard.");
+        return;
+    }
+    std::string file = folder;
+    for (std::size_t index = 1; index < path.size(); ++index) {
+        // Nothing outside of the folder.
+        if (path[index].starts_with('.') || path[index].find('/') != std::string::npos) {
+            exchange.fail(404, "not_found", "there is no such file");
+            return;
+        }
+        file += '/' + path[index];
+    }
+    const std::size_t slash = file.rfind('/');
+    if (path.size() == 1 || file.find('.', slash) == std::string::npos) {
+        file = folder + "/index.html"; // its own addresses belong to the page
+    }
+    std::ifstream input(file, std::ios::binary);
+    std::ostringstream text;
+    text << input.rdbuf();
+    if (!input) {
+        exchange.fail(404, "not_found", "there is no such file");
+        return;
+    }
+    Reply reply;
+    reply.content_type = content_type_of(file);
+    reply.body = text.str();
+    exchange.reply(std::move(reply));
+}
+
+} // namespace gateway

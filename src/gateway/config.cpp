@@ -1,0 +1,177 @@
+#include "gateway/config.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <cctype>
+#include <iostream>
+
+namespace gateway {
+
+namespace {
+
+class Settings {
+  public:
+    Settings(CLI::App& app, Config& config) : app_(app), config_(config) {}
+
+    void add_all() {
+        Config& c = config_;
+        group("Database");
+        add("database-url", c.database_url, "libpq connection string or URL of the database");
+        add("slot", c.slot, "name of the replication slot; made when it does not exist");
+        add("publication", c.publication, "publications to stream, separated by commas");
+        add("recreate-lost-slot", c.recreate_lost_slot,
+            "make the slot anew when the server has invalidated it; all clients are told to read again");
+        add("max-change-bytes", c.max_change_bytes,
+            "larger rows are sent without their values (1kB to 1022MB)");
+        add("pool-size", c.pool_size, "connections for functions and look-ups");
+        add("query-timeout", c.query_timeout, "longest time of a function, in milliseconds");
+        add("queue-length", c.queue_length, "requests that may wait for a connection");
+
+        group("Network");
+        add("listen", c.listen, "addresses HOST:PORT or unix:PATH; sockets of systemd are taken, too");
+        add("cors-origins", c.cors_origins, "origins of pages that may call; * for all");
+        add("trust-forwarded", c.trust_forwarded, "take the client's address from X-Forwarded-For");
+        add("compression", c.compression, "offer permessage-deflate");
+        add("dashboard", c.dashboard, "folder with the files of /dashboard");
+
+        group("Tokens");
+        add("jwt-secret-file", c.jwt_secret_file, "file with the secret of HS256, HS384 and HS512");
+        app_.add_option("--jwt-secret", c.jwt_secret)->envname("PG_REALTIMED_JWT_SECRET")->group("");
+        add("jwks-file", c.jwks_file, "file with a JSON Web Key Set, or keys in PEM");
+        add("jwks-url", c.jwks_url, "address of a JSON Web Key Set");
+        add("jwks-refresh", c.jwks_refresh, "seconds between two looks at jwks-file and jwks-url");
+        add("jwt-audience", c.jwt_audience, "audiences, one of which a token must name");
+        add("jwt-issuer", c.jwt_issuer, "issuers, one of which must have issued a token");
+        add("jwt-leeway", c.jwt_leeway, "seconds by which clocks may differ");
+        add("tenant-claim", c.tenant_claim,
+            "claim that names tenants beside tenant_memberships, for example app_metadata.tenant_ids");
+        add("service-roles", c.service_roles, "roles of tokens that see every tenant");
+        add("roles", c.role_pairs, "TOKEN_ROLE=DATABASE_ROLE: as whom functions and snapshots run");
+
+        group("Resuming");
+        add("resume-window", c.resume_window, "seconds for which changes are kept for those who come back");
+        add("resume-bytes", c.resume_bytes, "bytes that are kept at most");
+
+        group("Limits");
+        add("max-connections", c.max_connections, "open connections");
+        add("connections-per-address", c.connections_per_address, "of them, of one address; 0 for no limit");
+        add("connections-per-second", c.connections_per_second, "new connections");
+        add("requests-per-second", c.requests_per_second, "HTTP requests of one address, and of one tenant");
+        add("channels-per-socket", c.limits.channels_per_socket, "channels");
+        add("joins-per-second", c.limits.joins_per_second, "joins of one socket");
+        add("messages-per-second", c.limits.messages_per_second, "messages of one socket");
+        add("message-bytes", c.message_bytes, "bytes of a message of a client");
+        add("body-bytes", c.body_bytes, "bytes of the body of a request");
+        add("broadcast-bytes", c.limits.broadcast_bytes, "bytes of the payload of a broadcast");
+        add("presence-bytes", c.limits.presence_bytes, "bytes of what a client tracks");
+        add("presence-per-topic", c.limits.presence_per_topic, "clients that are tracked on a topic");
+        add("send-queue-bytes", c.send_queue_bytes,
+            "bytes that may wait at a socket; a slower client is closed");
+        add("snapshot-rows", c.snapshot_rows, "rows of a snapshot");
+        add("handshake-timeout", c.handshake_timeout, "seconds until a request must have come");
+        add("idle-timeout", c.idle_timeout, "seconds without a message of a client");
+        add("stall-timeout", c.stall_timeout, "seconds for a client to take anything of what waits for it");
+        add("drain-timeout", c.drain_timeout, "seconds for clients to go after SIGTERM");
+
+        group("Watching");
+        add("report-interval", c.report_interval,
+            "seconds between two reports of all connections into realtime_connection_metrics; 0 for none");
+        add("metrics-tenants", c.metrics_tenants, "tenants that have series of their own in /metrics");
+        add("log-level", c.log_level, "trace, debug, info, warning, error");
+        add("log-format", c.log_format, "text or json");
+    }
+
+  private:
+    void group(std::string name) { group_ = std::move(name); }
+
+    template <class Value> void add(const std::string& name, Value& value, const std::string& help) {
+        std::string variable = "PG_REALTIMED_" + name;
+        std::transform(variable.begin(), variable.end(), variable.begin(), [](unsigned char letter) {
+            return letter == '-' ? '_' : static_cast<char>(std::toupper(letter));
+        });
+        auto* option = app_.add_option("--" + name, value, help)->envname(variable)->capture_default_str();
+        option->group(group_);
+        if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+            option->delimiter(',')->take_all();
+        }
+    }
+
+    CLI::App& app_;
+    Config& config_;
+    std::string group_;
+};
+
+bool is_slot_name(const std::string& name) {
+    return !name.empty() && name.size() <= 63 && std::all_of(name.begin(), name.end(), [](char letter) {
+        return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9') || letter == '_';
+    });
+}
+
+} // namespace
+
+std::string fault_of(const Config& config) {
+    if (!is_slot_name(config.slot)) {
+        return "slot \"" + config.slot + "\" is no name of a slot: up to 63 of a-z, 0-9 and _";
+    }
+    if (config.resume_window < 1 || config.resume_window > 86400) {
+        return "resume-window must be between 1 and 86400 seconds";
+    }
+    if (config.resume_bytes < 1024 * 1024) {
+        return "resume-bytes must be at least 1048576";
+    }
+    if (config.pool_size < 1 || config.pool_size > 100) {
+        return "pool-size must be between 1 and 100";
+    }
+    if (config.jwt_secret.empty() && config.jwt_secret_file.empty() && config.jwks_file.empty() &&
+        config.jwks_url.empty()) {
+        return "there is no key to verify tokens with: set jwt-secret-file, jwks-file, jwks-url or the "
+               "environment variable PG_REALTIMED_JWT_SECRET";
+    }
+    static const char* const levels[] = {"trace", "debug", "info", "warning", "error"};
+    if (std::none_of(std::begin(levels), std::end(levels),
+                     [&](const char* level) { return config.log_level == level; })) {
+        return "log-level \"" + config.log_level + "\" is none of trace, debug, info, warning, error";
+    }
+    if (config.log_format != "text" && config.log_format != "json") {
+        return "log-format \"" + config.log_format + "\" is neither text nor json";
+    }
+    for (const std::string& pair : config.role_pairs) {
+        const std::size_t sign = pair.find('=');
+        if (sign == 0 || sign == std::string::npos || sign + 1 == pair.size()) {
+            return "roles has \"" + pair + "\", which is no TOKEN_ROLE=DATABASE_ROLE";
+        }
+    }
+    return {};
+}
+
+Parsed parse_config(int argc, const char* const* argv) {
+    Config config;
+    CLI::App app("Realtime gateway of pg_realtime: reads one replication slot and serves many browsers.\n"
+                 "Every setting is a flag, an environment variable and a key of the configuration file.",
+                 "pg_realtimed");
+    app.set_version_flag("--version", "pg_realtimed " PG_REALTIME_VERSION);
+    app.set_config("--config", "", "configuration file (TOML)")->envname("PG_REALTIMED_CONFIG");
+    app.allow_config_extras(CLI::config_extras_mode::error);
+    app.add_flag("--check", config.check, "verify settings, keys and database, and end");
+    Settings(app, config).add_all();
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::Success& success) {
+        return {std::nullopt, app.exit(success)};
+    } catch (const CLI::ParseError& error) {
+        app.exit(error, std::cout, std::cerr);
+        return {std::nullopt, 2};
+    }
+    if (const std::string fault = fault_of(config); !fault.empty()) {
+        std::cerr << "pg_realtimed: " << fault << '\n';
+        return {std::nullopt, 2};
+    }
+    for (const std::string& pair : config.role_pairs) {
+        const std::size_t sign = pair.find('=');
+        config.roles[pair.substr(0, sign)] = pair.substr(sign + 1);
+    }
+    return {std::move(config), 0};
+}
+
+} // namespace gateway

@@ -1,0 +1,77 @@
+#include "gateway/event_stream.hpp"
+
+#include <algorithm>
+
+#include "gateway/socket.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr double beat_seconds = 20; // proxies give up connections that are silent for longer
+
+} // namespace
+
+EventStream::EventStream(hub::Hub& hub, Socket& socket)
+    : Feed(hub, hub::Encoding::EventStream, "stream"), socket_(socket) {}
+
+EventStream::~EventStream() = default;
+
+void EventStream::begin(hub::IdentityPointer identity, std::vector<protocol::Binding> bindings,
+                        std::optional<protocol::Cursor> since) {
+    schedule();
+    open(std::move(identity), std::move(bindings), since, false);
+}
+
+void EventStream::schedule() {
+    hub_.timers.schedule(*this, static_cast<web::Milliseconds>((hub_.now() + beat_seconds) * 1000));
+}
+
+void EventStream::deliver(const hub::FramePointer& frame) {
+    ++delivered_;
+    socket_.send(frame);
+    look_at_queue();
+}
+
+void EventStream::on_time() {
+    if (identity() != nullptr && identity()->expires_at <= hub_.unix_now()) {
+        on_notice(false, "Token has expired", false);
+        close();
+        socket_.close(0, {});
+        return;
+    }
+    if (live()) {
+        send_cursor(); // also tells the cursor, so that a client that comes back has a late one
+    } else {
+        socket_.send(hub::Frame::raw({":\n\n"}));
+    }
+    schedule();
+}
+
+bool EventStream::on_open() {
+    return true;
+}
+
+void EventStream::on_refused(const std::string& code, const std::string& message) {
+    on_notice(false, code + ": " + message, false);
+    socket_.close(0, {});
+}
+
+void EventStream::on_notice(bool ok, const std::string& message, bool refetch) {
+    protocol::SystemMessage system;
+    system.ok = ok;
+    system.message = message;
+    system.refetch = refetch;
+    socket_.send(hub::system_frame(hub::Encoding::EventStream, {}, system));
+}
+
+void EventStream::on_live() {
+    on_notice(true, "Subscribed to PostgreSQL", false);
+    send_cursor();
+}
+
+std::size_t EventStream::queued_bytes() const {
+    return socket_.queued_bytes();
+}
+
+} // namespace gateway

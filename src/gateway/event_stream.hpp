@@ -1,0 +1,35 @@
+// GET /realtime/v1/stream: changes as server-sent events (HTML standard, section 9.2), with Last-Event-ID to resume.
+#pragma once
+
+#include "hub/feed.hpp"
+
+namespace gateway {
+
+class Socket;
+
+class EventStream final : public hub::Feed, public hub::Alarm {
+  public:
+    EventStream(hub::Hub& hub, Socket& socket);
+    ~EventStream();
+
+    void begin(hub::IdentityPointer identity, std::vector<protocol::Binding> bindings,
+               std::optional<protocol::Cursor> since);
+
+    void deliver(const hub::FramePointer& frame) override;
+    void on_time() override;
+    std::uint64_t delivered() const { return delivered_; }
+
+  private:
+    bool on_open() override;
+    void on_refused(const std::string& code, const std::string& message) override;
+    void on_notice(bool ok, const std::string& message, bool refetch) override;
+    void on_tenant_lost(const std::string&) override {}
+    void on_live() override;
+    std::size_t queued_bytes() const override;
+    void schedule();
+
+    Socket& socket_;
+    std::uint64_t delivered_ = 0;
+};
+
+} // namespace gateway

@@ -1,0 +1,52 @@
+// One HTTP request and its one answer, which may come later.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "web/query.hpp"
+#include "web/request_head.hpp"
+#include "web/response.hpp"
+
+namespace gateway {
+
+class Socket;
+class Server;
+
+struct Reply {
+    int status = 200;
+    std::string body;
+    std::string content_type = "application/json";
+    std::vector<std::pair<std::string, std::string>> headers;
+};
+
+// {error, message, hint, requestId}; `code` is a word for programs.
+Reply error_reply(int status, std::string_view code, std::string_view message, std::string_view hint,
+                  std::string_view request_id);
+
+// Kept by whoever will answer; the socket may be gone by then. Exactly one answer counts.
+class Exchange {
+  public:
+    Exchange(Socket& socket, web::RequestHead head, std::string body, std::string id);
+
+    const web::RequestHead& head() const { return head_; }
+    const std::string& body() const { return body_; }
+    const std::string& id() const { return id_; } // request id: the client's x-request-id, or ours
+    std::string_view peer() const { return peer_; }
+
+    void reply(Reply reply);
+    void fail(int status, std::string_view code, std::string_view message, std::string_view hint = {});
+    bool answered() const { return answered_; }
+
+  private:
+    friend class Socket;
+    Socket* socket_; // null when it is gone
+    web::RequestHead head_;
+    std::string body_, id_, peer_;
+    bool answered_ = false;
+};
+
+} // namespace gateway

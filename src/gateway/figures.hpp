@@ -1,0 +1,30 @@
+// Everything that is counted, as Prometheus reads it.
+#pragma once
+
+#include <string>
+
+#include "gateway/pool.hpp"
+#include "gateway/replication.hpp"
+#include "gateway/server.hpp"
+
+namespace gateway {
+
+class Figures {
+  public:
+    Figures(const Server& server, const Pool& pool, const Replication& replication, const hub::Hub& hub,
+            const Config& config)
+        : server_(server), pool_(pool), replication_(replication), hub_(hub), config_(config) {}
+
+    // The text format 0.0.4. Tenants have series of their own for their connections, the largest metrics-tenants of them; the
+    // others are summed up as tenant "other".
+    std::string text() const;
+
+  private:
+    const Server& server_;
+    const Pool& pool_;
+    const Replication& replication_;
+    const hub::Hub& hub_;
+    const Config& config_;
+};
+
+} // namespace gateway

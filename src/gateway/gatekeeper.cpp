@@ -1,0 +1,292 @@
+#include "gateway/gatekeeper.hpp"
+
+#include <curl/curl.h>
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "gateway/log.hpp"
+#include "token/token.hpp"
+#include "json/reader.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr std::size_t most_verified = 50'000;
+constexpr std::size_t most_claimed_tenants = 1000;
+constexpr long fetch_seconds = 10;
+
+double unix_now() {
+    uv_timeval64_t time{};
+    uv_gettimeofday(&time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+}
+
+bool read_file(const std::string& path, std::string& content, std::string& fault) {
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file) {
+        fault = "file \"" + path + "\" cannot be read";
+        return false;
+    }
+    content = text.str();
+    return true;
+}
+
+// Secrets in files often end with a line end that is not meant.
+std::string without_line_end(std::string text) {
+    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) {
+        text.pop_back();
+    }
+    return text;
+}
+
+std::size_t take_in(char* bytes, std::size_t size, std::size_t count, void* to) {
+    auto* text = static_cast<std::string*>(to);
+    if (text->size() + size * count > token::largest_key_set) {
+        return 0; // ends the transfer
+    }
+    text->append(bytes, size * count);
+    return size * count;
+}
+
+std::string fetch(const std::string& address, std::string& content) {
+    CURL* curl = curl_easy_init();
+    if (curl == nullptr) {
+        return "out of memory";
+    }
+    char fault[CURL_ERROR_SIZE] = "";
+    curl_easy_setopt(curl, CURLOPT_URL, address.c_str());
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_in);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &content);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, fault);
+    curl_easy_setopt(curl, CURLOPT_TIMEOUT, fetch_seconds);
+    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+    const CURLcode code = curl_easy_perform(curl);
+    curl_easy_cleanup(curl);
+    if (code != CURLE_OK) {
+        return "key set at " + address +
+               " cannot be read: " + (fault[0] != '\0' ? fault : curl_easy_strerror(code));
+    }
+    return {};
+}
+
+std::string digest_of(std::string_view text) {
+    unsigned char bytes[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+    if (EVP_Digest(text.data(), text.size(), bytes, &size, EVP_sha256(), nullptr) != 1) {
+        throw std::bad_alloc();
+    }
+    return {reinterpret_cast<const char*>(bytes), size};
+}
+
+hub::Denial denial_of(const token::Error& error) {
+    switch (error.failure) {
+    case token::Failure::BadSignature:
+    case token::Failure::UnknownKey:
+        return {"JwtSignatureError", error.message};
+    case token::Failure::Malformed:
+    case token::Failure::TooLarge:
+        return {"MalformedJWT", error.message};
+    default:
+        return {"InvalidJWTToken", error.message};
+    }
+}
+
+// The tenants at a path of the claims: a text, a number, or an array of them. Anything else names none.
+std::vector<std::string> claimed_tenants(const std::string& claims, std::string_view path) {
+    std::vector<std::string> tenants;
+    json::Reader reader;
+    simdjson::ondemand::document document;
+    simdjson::ondemand::value value;
+    if (path.empty() || !reader.read(claims, document) ||
+        document.get_value().get(value) != simdjson::SUCCESS) {
+        return tenants;
+    }
+    while (!path.empty()) {
+        const std::size_t dot = std::min(path.find('.'), path.size());
+        simdjson::ondemand::object object;
+        simdjson::ondemand::value inner;
+        if (value.get_object().get(object) != simdjson::SUCCESS ||
+            object.find_field_unordered(path.substr(0, dot)).get(inner) != simdjson::SUCCESS) {
+            return tenants;
+        }
+        value = inner;
+        path.remove_prefix(std::min(dot + 1, path.size()));
+    }
+    const auto take = [&](simdjson::ondemand::value one) {
+        simdjson::ondemand::json_type type{};
+        if (one.type().get(type) != simdjson::SUCCESS || tenants.size() == most_claimed_tenants) {
+            return;
+        }
+        if (type == simdjson::ondemand::json_type::string) {
+            if (const auto text = json::string_in(one); text && !text->empty()) {
+                tenants.push_back(*text);
+            }
+        } else if (type == simdjson::ondemand::json_type::number) {
+            tenants.emplace_back(json::raw_json(one));
+        }
+    };
+    simdjson::ondemand::json_type type{};
+    simdjson::ondemand::array array;
+    if (value.type().get(type) == simdjson::SUCCESS && type == simdjson::ondemand::json_type::array &&
+        value.get_array().get(array) == simdjson::SUCCESS) {
+        for (auto element : array) {
+            simdjson::ondemand::value one;
+            if (element.get(one) != simdjson::SUCCESS) {
+                break;
+            }
+            take(one);
+        }
+    } else {
+        take(value);
+    }
+    return tenants;
+}
+
+} // namespace
+
+TokenGatekeeper::TokenGatekeeper(uv_loop_t* loop, const Config& config)
+    : loop_(loop), config_(config), timer_(new uv_timer_t()) {
+    uv_timer_init(loop, timer_);
+    timer_->data = this;
+    uv_unref(reinterpret_cast<uv_handle_t*>(timer_));
+}
+
+TokenGatekeeper::~TokenGatekeeper() {
+    uv_close(reinterpret_cast<uv_handle_t*>(timer_),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
+}
+
+std::string TokenGatekeeper::build(const std::string& fetched, std::shared_ptr<token::Keys>& keys) const {
+    keys = std::make_shared<token::Keys>();
+    std::string fault, content;
+    if (!config_.jwt_secret.empty()) {
+        fault = keys->add_secret(config_.jwt_secret);
+    }
+    if (fault.empty() && !config_.jwt_secret_file.empty() &&
+        read_file(config_.jwt_secret_file, content, fault)) {
+        fault = keys->add_secret(without_line_end(content));
+    }
+    if (fault.empty() && !config_.jwks_file.empty() && read_file(config_.jwks_file, content, fault)) {
+        fault = content.find("-----BEGIN") != std::string::npos ? keys->add_pem(content)
+                                                                : keys->add_key_set(content);
+    }
+    if (fault.empty() && !fetched.empty()) {
+        fault = keys->add_key_set(fetched);
+    }
+    return fault;
+}
+
+std::string TokenGatekeeper::load() {
+    std::string fetched;
+    if (!config_.jwks_url.empty()) {
+        if (std::string fault = fetch(config_.jwks_url, fetched); !fault.empty()) {
+            return fault;
+        }
+    }
+    std::shared_ptr<token::Keys> keys;
+    if (std::string fault = build(fetched, keys); !fault.empty()) {
+        return fault;
+    }
+    keys_ = std::move(keys);
+    fetched_ = std::move(fetched);
+    verified_.clear();
+    return {};
+}
+
+struct TokenGatekeeper::Fetch {
+    uv_work_t work{};
+    TokenGatekeeper* keeper = nullptr;
+    std::string address, content, fault;
+};
+
+void TokenGatekeeper::start() {
+    const std::uint64_t interval = static_cast<std::uint64_t>(std::max(1U, config_.jwks_refresh)) * 1000;
+    uv_timer_start(
+        timer_, [](uv_timer_t* timer) { static_cast<TokenGatekeeper*>(timer->data)->refresh(); }, interval,
+        interval);
+}
+
+void TokenGatekeeper::refresh() {
+    if (fetching_ || (config_.jwks_url.empty() && config_.jwks_file.empty())) {
+        return;
+    }
+    auto* job = new Fetch();
+    job->work.data = job;
+    job->keeper = this;
+    job->address = config_.jwks_url;
+    fetching_ = true;
+    uv_queue_work(
+        loop_, &job->work,
+        [](uv_work_t* work) {
+            auto* mine = static_cast<Fetch*>(work->data);
+            if (!mine->address.empty()) {
+                mine->fault = fetch(mine->address, mine->content);
+            }
+        },
+        [](uv_work_t* work, int) {
+            const std::unique_ptr<Fetch> mine(static_cast<Fetch*>(work->data));
+            TokenGatekeeper& keeper = *mine->keeper;
+            keeper.fetching_ = false;
+            std::shared_ptr<token::Keys> keys;
+            if (mine->fault.empty()) {
+                mine->fault = keeper.build(mine->content, keys);
+            }
+            if (!mine->fault.empty()) {
+                spdlog::warn("keys: {}; those that are known stay", mine->fault);
+                return;
+            }
+            keeper.keys_ = std::move(keys);
+            keeper.fetched_ = std::move(mine->content);
+            keeper.verified_.clear();
+        });
+}
+
+std::variant<hub::IdentityPointer, hub::Denial> TokenGatekeeper::identify(std::string_view text) {
+    if (text.empty()) {
+        return hub::Denial{"Unauthorized", "there is no token"};
+    }
+    const double now = unix_now();
+    if (text.size() > token::largest_token) {
+        return hub::Denial{"MalformedJWT",
+                           "the token is longer than " + std::to_string(token::largest_token) + " bytes"};
+    }
+    std::string digest = digest_of(text);
+    if (const auto known = verified_.find(digest); known != verified_.end()) {
+        if (known->second->expires_at + config_.jwt_leeway > now) {
+            return known->second;
+        }
+        verified_.erase(known);
+    }
+    auto result =
+        token::verify(text, *keys_, {now, config_.jwt_leeway, config_.jwt_audience, config_.jwt_issuer});
+    if (const auto* error = std::get_if<token::Error>(&result)) {
+        return denial_of(*error);
+    }
+    auto& claims = std::get<token::Claims>(result);
+    if (claims.role.empty()) {
+        return hub::Denial{"InvalidJWTToken", "claim role is missing"};
+    }
+    auto identity = std::make_shared<hub::Identity>();
+    identity->claimed_tenants = claimed_tenants(claims.json, config_.tenant_claim);
+    identity->claims = std::move(claims.json);
+    identity->subject = std::move(claims.subject);
+    identity->role = std::move(claims.role);
+    identity->every_tenant = std::find(config_.service_roles.begin(), config_.service_roles.end(),
+                                       identity->role) != config_.service_roles.end();
+    identity->expires_at = claims.expires_at;
+    if (verified_.size() >= most_verified) {
+        verified_.clear();
+    }
+    verified_.emplace(std::move(digest), identity);
+    return identity;
+}
+
+} // namespace gateway

@@ -1,0 +1,44 @@
+// Tokens to identities: keys from secrets, files and addresses, looked at again from time to time.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <unordered_map>
+
+#include <uv.h>
+
+#include "gateway/config.hpp"
+#include "hub/identity.hpp"
+#include "token/keys.hpp"
+
+namespace gateway {
+
+class TokenGatekeeper final : public hub::Gatekeeper {
+  public:
+    TokenGatekeeper(uv_loop_t* loop, const Config& config);
+    ~TokenGatekeeper();
+
+    // Reads everything anew, the address included, and waits for it. Empty, or what is wrong; then the old keys stay.
+    std::string load();
+    void start(); // looks again every jwks-refresh seconds, without waiting
+
+    std::variant<hub::IdentityPointer, hub::Denial> identify(std::string_view token) override;
+
+    std::size_t key_count() const { return keys_->all().size(); }
+
+  private:
+    struct Fetch;
+    std::string build(const std::string& fetched, std::shared_ptr<token::Keys>& keys) const;
+    void refresh();
+
+    uv_loop_t* loop_;
+    const Config& config_;
+    std::shared_ptr<const token::Keys> keys_ = std::make_shared<token::Keys>();
+    // Verified tokens by their SHA-256: a page with ten channels shows its token ten times.
+    std::unordered_map<std::string, hub::IdentityPointer> verified_;
+    std::string fetched_; // what the address gave last
+    uv_timer_t* timer_;
+    bool fetching_ = false;
+};
+
+} // namespace gateway

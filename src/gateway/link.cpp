@@ -1,0 +1,142 @@
+#include "gateway/link.hpp"
+
+namespace gateway {
+
+std::string one_line(const char* message) {
+    std::string line = message;
+    while (!line.empty() && line.back() == '\n') {
+        line.pop_back();
+    }
+    for (std::size_t at = 0; (at = line.find('\n', at)) != std::string::npos;) {
+        line.replace(at, 1, "; ");
+    }
+    return line;
+}
+
+Link::Link(uv_loop_t* loop) : loop_(loop) {}
+
+Link::~Link() {
+    disconnect();
+}
+
+void Link::connect(const std::string& url, const std::vector<std::pair<std::string, std::string>>& more) {
+    disconnect();
+    std::vector<const char*> names{"dbname"};
+    std::vector<const char*> values{url.c_str()};
+    for (const auto& [name, value] : more) {
+        names.push_back(name.c_str());
+        values.push_back(value.c_str());
+    }
+    names.push_back(nullptr);
+    values.push_back(nullptr);
+    connection_ = PQconnectStartParams(names.data(), values.data(), 1);
+    if (connection_ == nullptr) {
+        throw std::bad_alloc();
+    }
+    // Notices of the server belong into its log, not into ours.
+    PQsetNoticeProcessor(
+        connection_, [](void*, const char*) {}, nullptr);
+    state_ = State::Connecting;
+    if (PQstatus(connection_) == CONNECTION_BAD) {
+        fail(one_line(PQerrorMessage(connection_)));
+        return;
+    }
+    watch(UV_WRITABLE);
+}
+
+void Link::disconnect() {
+    unwatch();
+    if (connection_ != nullptr) {
+        PQfinish(connection_);
+        connection_ = nullptr;
+    }
+    state_ = State::Closed;
+}
+
+void Link::fail(const std::string& why) {
+    disconnect();
+    on_lost(why);
+}
+
+void Link::unwatch() {
+    if (poll_ != nullptr) {
+        poll_->link = nullptr;
+        uv_poll_stop(&poll_->handle);
+        uv_close(reinterpret_cast<uv_handle_t*>(&poll_->handle),
+                 [](uv_handle_t* handle) { delete static_cast<Poll*>(handle->data); });
+        poll_ = nullptr;
+    }
+    socket_ = -1;
+    events_ = 0;
+}
+
+void Link::watch(int events) {
+    // While connecting libpq may go on to the next address with another socket.
+    if (PQsocket(connection_) != socket_) {
+        unwatch();
+        socket_ = PQsocket(connection_);
+        poll_ = new Poll();
+        poll_->link = this;
+        poll_->handle.data = poll_;
+        uv_poll_init(loop_, &poll_->handle, socket_);
+    }
+    if (events != events_) {
+        events_ = events;
+        uv_poll_start(&poll_->handle, events, on_poll);
+    }
+}
+
+void Link::on_poll(uv_poll_t* handle, int, int events) {
+    Link* link = static_cast<Poll*>(handle->data)->link;
+    if (link == nullptr) {
+        return;
+    }
+    if (link->state_ == State::Connecting) {
+        link->go_on_connecting();
+        return;
+    }
+    if ((events & UV_WRITABLE) != 0) {
+        link->flush();
+    }
+    if (link->state_ == State::Connected && (events & (UV_READABLE | UV_DISCONNECT)) != 0) {
+        if (PQconsumeInput(link->connection_) == 0) {
+            link->fail(one_line(PQerrorMessage(link->connection_)));
+            return;
+        }
+        link->on_input();
+    }
+}
+
+void Link::go_on_connecting() {
+    switch (PQconnectPoll(connection_)) {
+    case PGRES_POLLING_READING:
+        watch(UV_READABLE);
+        return;
+    case PGRES_POLLING_WRITING:
+        watch(UV_WRITABLE);
+        return;
+    case PGRES_POLLING_OK:
+        state_ = State::Connected;
+        PQsetnonblocking(connection_, 1);
+        watch(UV_READABLE);
+        on_connected();
+        return;
+    default:
+        fail(one_line(PQerrorMessage(connection_)));
+    }
+}
+
+void Link::flush() {
+    if (state_ != State::Connected) {
+        return;
+    }
+    const int left = PQflush(connection_);
+    if (left < 0) {
+        // The reason follows when the input ends, which is soon; what the server said before is still to be read.
+        watch(UV_READABLE);
+        return;
+    }
+    watch(left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+} // namespace gateway

@@ -1,0 +1,280 @@
+// pg_realtimed: the daemon.
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <cstring>
+#include <iostream>
+
+#include "gateway/api.hpp"
+#include "gateway/config.hpp"
+#include "gateway/figures.hpp"
+#include "gateway/log.hpp"
+#include "gateway/questions.hpp"
+#include "gateway/replication.hpp"
+#include "gateway/reporter.hpp"
+#include "gateway/server.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr unsigned tick_milliseconds = 50;
+constexpr unsigned replay_milliseconds = 2;
+
+class LoopClock final : public hub::Clock {
+  public:
+    double now() const override { return static_cast<double>(uv_hrtime()) / 1e9; }
+    double unix_now() const override {
+        uv_timeval64_t time{};
+        uv_gettimeofday(&time);
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    }
+};
+
+// sd_notify(3) without the library: one datagram to the socket that systemd names.
+void notify_systemd(const char* state) {
+    const char* path = std::getenv("NOTIFY_SOCKET");
+    sockaddr_un address{};
+    if (path == nullptr || std::strlen(path) >= sizeof(address.sun_path) ||
+        (path[0] != '/' && path[0] != '@')) {
+        return;
+    }
+    address.sun_family = AF_UNIX;
+    std::strcpy(address.sun_path, path);
+    if (path[0] == '@') {
+        address.sun_path[0] = '\0';
+    }
+    const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (socket >= 0) {
+        sendto(socket, state, std::strlen(state), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
+               static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path)));
+        ::close(socket);
+    }
+}
+
+// Each client is a file descriptor.
+void raise_file_limit(std::size_t wanted) {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, wanted);
+        setrlimit(RLIMIT_NOFILE, &limit);
+        if (limit.rlim_cur < wanted) {
+            spdlog::warn(
+                "only {} files may be open (ulimit -n), which is less than max-connections needs: {}",
+                limit.rlim_cur, wanted);
+        }
+    }
+}
+
+class Daemon {
+  public:
+    Daemon(Config config, int argc, const char* const* argv)
+        : argc_(argc), argv_(argv), config_(std::move(config)), loop_(uv_default_loop()),
+          gatekeeper_(loop_, config_), pool_(loop_, config_), questions_(pool_),
+          hub_(clock_, questions_, questions_, gatekeeper_, {config_.resume_window, config_.resume_bytes}),
+          server_(loop_, config_, hub_), replication_(loop_, config_, hub_),
+          figures_(server_, pool_, replication_, hub_, config_),
+          api_(server_, pool_, questions_, gatekeeper_, figures_), reporter_(server_, pool_) {
+        server_.set_handler(api_);
+    }
+
+    int run() {
+        if (const std::string fault = gatekeeper_.load(); !fault.empty()) {
+            return fail(fault);
+        }
+        if (config_.check) {
+            return check();
+        }
+        raise_file_limit(config_.max_connections + 100);
+        if (const std::string fault = server_.listen(); !fault.empty()) {
+            return fail(fault);
+        }
+        if (geteuid() == 0) {
+            spdlog::warn("running as root is neither needed nor wise");
+        }
+        begin_timer(tick_, tick_milliseconds,
+                    [](uv_timer_t* timer) { static_cast<Daemon*>(timer->data)->tick(); });
+        begin_timer(replay_, replay_milliseconds,
+                    [](uv_timer_t* timer) { static_cast<Daemon*>(timer->data)->hub_.continue_replays(); });
+        begin_signal(terminate_, SIGTERM);
+        begin_signal(interrupt_, SIGINT);
+        begin_signal(reload_, SIGHUP);
+        std::signal(SIGPIPE, SIG_IGN);
+        gatekeeper_.start();
+        pool_.start();
+        replication_.start();
+        spdlog::info("pg_realtimed {} started, {} keys", PG_REALTIME_VERSION, gatekeeper_.key_count());
+        notify_systemd("READY=1");
+        uv_run(loop_, UV_RUN_DEFAULT);
+        spdlog::info("ended");
+        return exit_code_;
+    }
+
+  private:
+    static int fail(const std::string& what) {
+        std::cerr << "pg_realtimed: " << what << '\n';
+        return 1;
+    }
+
+    template <class Callback> void begin_timer(uv_timer_t& timer, unsigned milliseconds, Callback callback) {
+        uv_timer_init(loop_, &timer);
+        timer.data = this;
+        uv_timer_start(&timer, callback, milliseconds, milliseconds);
+    }
+
+    void begin_signal(uv_signal_t& signal, int number) {
+        uv_signal_init(loop_, &signal);
+        signal.data = this;
+        uv_signal_start(
+            &signal,
+            [](uv_signal_t* handle, int which) { static_cast<Daemon*>(handle->data)->on_signal(which); },
+            number);
+    }
+
+    // Database, slot and keys, as far as they can be looked at without changing anything.
+    int check() {
+        std::cout << "keys: " << gatekeeper_.key_count() << '\n';
+        pool_.start();
+        Question question;
+        question.statement =
+            "SELECT pg_catalog.current_setting('wal_level'), "
+            "(SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user), "
+            "pg_catalog.pg_has_role(current_user, 'realtime_gateway', 'USAGE'), "
+            "COALESCE((SELECT plugin FROM pg_catalog.pg_replication_slots WHERE slot_name = $1), ''), "
+            "(SELECT pg_catalog.count(*) FROM realtime_tables)";
+        question.parameters.emplace_back(config_.slot);
+        int code = 1;
+        question.done = [&](const Answer& answer) {
+            uv_stop(loop_);
+            if (!answer.ok) {
+                std::cerr << "pg_realtimed: " << answer.message << '\n';
+                return;
+            }
+            const auto& row = answer.rows[0];
+            const auto demand = [&](bool holds, const char* what, const char* hint) {
+                std::cout << (holds ? "ok: " : "WRONG: ") << what << '\n';
+                if (!holds) {
+                    std::cout << "    " << hint << '\n';
+                    code = 1;
+                }
+            };
+            code = 0;
+            demand(row[0] == "logical", "wal_level is logical",
+                   "Set wal_level = logical and restart the server.");
+            demand(row[1] == "t", "the role may replicate", "ALTER ROLE ... REPLICATION;");
+            demand(row[2] == "t", "the role is a member of realtime_gateway",
+                   "GRANT realtime_gateway TO ...;");
+            demand(row[3] == "" || row[3] == "pg_realtime", "the slot is free or ours",
+                   "Choose another name with --slot.");
+            std::cout << "tables: " << row[4].value_or("") << '\n';
+        };
+        pool_.ask(std::move(question));
+        uv_run(loop_, UV_RUN_DEFAULT);
+        pool_.stop();
+        return code;
+    }
+
+    void tick() {
+        hub_.tick();
+        reporter_.tick();
+        if (draining_ && (server_.sockets().empty() || clock_.now() > drain_until_)) {
+            end();
+        }
+    }
+
+    void on_signal(int number) {
+        if (number == SIGHUP) {
+            reload();
+        } else if (draining_) {
+            end(); // asked twice
+        } else {
+            spdlog::info("going down: clients have {} s", config_.drain_timeout);
+            notify_systemd("STOPPING=1");
+            draining_ = true;
+            drain_until_ = clock_.now() + config_.drain_timeout;
+            server_.drain();
+        }
+    }
+
+    // Settings that are asked for at each use change at once. The others need a restart.
+    void reload() {
+        notify_systemd("RELOADING=1");
+        Parsed parsed = parse_config(argc_, argv_);
+        if (!parsed.config) {
+            spdlog::error("the new settings are wrong; the old ones stay");
+        } else {
+            const bool restart = parsed.config->listen != config_.listen ||
+                                 parsed.config->database_url != config_.database_url ||
+                                 parsed.config->slot != config_.slot ||
+                                 parsed.config->publication != config_.publication ||
+                                 parsed.config->pool_size != config_.pool_size;
+            config_ = std::move(*parsed.config);
+            set_up_log(config_);
+            server_.reload();
+            if (const std::string fault = gatekeeper_.load(); !fault.empty()) {
+                spdlog::error("keys: {}; those that are known stay", fault);
+            }
+            spdlog::info("settings were read again{}", restart ? "; some take effect after a restart" : "");
+        }
+        notify_systemd("READY=1");
+    }
+
+    void end() {
+        if (ended_) {
+            return;
+        }
+        ended_ = true;
+        server_.destroy_all();
+        replication_.stop();
+        pool_.stop();
+        for (uv_timer_t* timer : {&tick_, &replay_}) {
+            uv_timer_stop(timer);
+        }
+        for (uv_signal_t* signal : {&terminate_, &interrupt_, &reload_}) {
+            uv_signal_stop(signal);
+        }
+        // What is left are handles that close.
+    }
+
+    int argc_;
+    const char* const* argv_;
+    Config config_;
+    uv_loop_t* loop_;
+    LoopClock clock_;
+    TokenGatekeeper gatekeeper_;
+    Pool pool_;
+    Questions questions_;
+    hub::Hub hub_;
+    Server server_;
+    Replication replication_;
+    Figures figures_;
+    Api api_;
+    Reporter reporter_;
+    uv_timer_t tick_{}, replay_{};
+    uv_signal_t terminate_{}, interrupt_{}, reload_{};
+    double drain_until_ = 0;
+    bool draining_ = false, ended_ = false;
+    int exit_code_ = 0;
+};
+
+} // namespace
+
+} // namespace gateway
+
+int main(int argc, char** argv) {
+    gateway::Parsed parsed = gateway::parse_config(argc, argv);
+    if (!parsed.config) {
+        return parsed.exit_code;
+    }
+    try {
+        gateway::set_up_log(*parsed.config);
+        return gateway::Daemon(std::move(*parsed.config), argc, argv).run();
+    } catch (const std::exception& error) {
+        std::cerr << "pg_realtimed: " << error.what() << '\n';
+        return 1;
+    }
+}

@@ -1,0 +1,316 @@
+#include "gateway/pool.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <unordered_map>
+
+#include "gateway/log.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr unsigned tick_milliseconds = 100;
+constexpr double retry_seconds = 1;
+constexpr double question_waits = 5; // s for a connection, while there is none
+
+double seconds(uv_loop_t* loop) {
+    return static_cast<double>(uv_now(loop)) / 1000;
+}
+
+Answer failed(const char* sqlstate, std::string message) {
+    Answer answer;
+    answer.sqlstate = sqlstate;
+    answer.message = std::move(message);
+    return answer;
+}
+
+std::string field(const PGresult* result, int code) {
+    const char* text = PQresultErrorField(result, code);
+    return text == nullptr ? std::string() : std::string(text);
+}
+
+} // namespace
+
+class Pool::Worker final : public Link {
+  public:
+    explicit Worker(Pool& pool) : Link(pool.loop_), pool_(pool) {}
+
+    bool is_free() const { return ready_ && !question_; }
+    bool is_ready() const { return ready_; }
+    bool is_busy() const { return question_.has_value(); }
+
+    void tick() {
+        const double now = seconds(loop_);
+        if (!connected() && !connecting_ && now >= retry_at_) {
+            connecting_ = true;
+            began_ = now;
+            connect(pool_.config_.database_url,
+                    {{"application_name", "pg_realtimed"},
+                     {"connect_timeout", "10"},
+                     {"client_encoding", "UTF8"},
+                     {"options", "-c statement_timeout=" + std::to_string(pool_.config_.query_timeout) +
+                                     " -c idle_in_transaction_session_timeout=60s -c timezone=UTC"}});
+        } else if (connecting_ && now - began_ > 15) {
+            disconnect();
+            on_lost("the connection could not be made in time");
+        } else if (question_ && now - began_ > static_cast<double>(pool_.config_.query_timeout) / 1000 + 5) {
+            // statement_timeout should have ended it: nobody answers any more.
+            disconnect();
+            on_lost("the server did not answer in time");
+        }
+    }
+
+    void ask(Question question) {
+        question_ = std::move(question);
+        answer_ = Answer();
+        began_ = seconds(loop_);
+        PGconn* const c = connection();
+        PQenterPipelineMode(c);
+        expected_ = 0;
+        if (question_->repeatable_read) {
+            send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+        }
+        const char* settings[] = {question_->role.empty() ? "none" : question_->role.c_str(),
+                                  question_->claims.c_str()};
+        PQsendQueryParams(c,
+                          "SELECT pg_catalog.set_config('role', $1, true), "
+                          "pg_catalog.set_config('request.jwt.claims', $2, true)",
+                          2, nullptr, settings, nullptr, nullptr, 0);
+        ++expected_;
+        auto& name = names_[question_->statement];
+        if (name.empty()) {
+            name = "s" + std::to_string(++last_name_);
+            PQsendPrepare(c, name.c_str(), question_->statement.c_str(), 0, nullptr);
+            ++expected_;
+        }
+        std::vector<const char*> values;
+        for (const auto& parameter : question_->parameters) {
+            values.push_back(parameter ? parameter->c_str() : nullptr);
+        }
+        PQsendQueryPrepared(c, name.c_str(), static_cast<int>(values.size()), values.data(), nullptr, nullptr,
+                            0);
+        answer_index_ = expected_++;
+        if (question_->repeatable_read) {
+            send("COMMIT");
+        }
+        PQpipelineSync(c);
+        index_ = 0;
+        flush();
+    }
+
+    void abandon(const std::string& why) {
+        if (question_) {
+            finish(failed("08006", why));
+        }
+    }
+
+  private:
+    void send(const char* command) {
+        PQsendQueryParams(connection(), command, 0, nullptr, nullptr, nullptr, nullptr, 0);
+        ++expected_;
+    }
+
+    void on_connected() override {
+        PQsendQuery(connection(),
+                    "SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) || ', "
+                    "pg_temp', false) "
+                    "FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace "
+                    "WHERE e.extname = 'pg_realtime'");
+        flush();
+    }
+
+    void on_input() override {
+        while (connected() && PQisBusy(connection()) == 0) {
+            PGresult* result = PQgetResult(connection());
+            if (!question_) {
+                if (result == nullptr) {
+                    if (!ready_ && installed_) {
+                        become_ready();
+                    }
+                    return;
+                }
+                installed_ = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+                const std::string why = one_line(PQresultErrorMessage(result));
+                PQclear(result);
+                if (!ready_ && !installed_) {
+                    disconnect();
+                    on_lost(why.empty() ? "extension pg_realtime is not installed in the database" : why);
+                    return;
+                }
+                continue;
+            }
+            if (result == nullptr) {
+                ++index_;
+                continue;
+            }
+            const ExecStatusType status = PQresultStatus(result);
+            if (status == PGRES_PIPELINE_SYNC) {
+                PQclear(result);
+                PQexitPipelineMode(connection());
+                finish(std::move(answer_));
+                return;
+            }
+            take(result, status);
+            PQclear(result);
+        }
+    }
+
+    void take(const PGresult* result, ExecStatusType status) {
+        if (status == PGRES_FATAL_ERROR) {
+            answer_.ok = false;
+            answer_.sqlstate = field(result, PG_DIAG_SQLSTATE);
+            answer_.message = field(result, PG_DIAG_MESSAGE_PRIMARY);
+            answer_.detail = field(result, PG_DIAG_MESSAGE_DETAIL);
+            answer_.hint = field(result, PG_DIAG_MESSAGE_HINT);
+            if (index_ < answer_index_) {
+                names_.erase(question_->statement); // it may not have been prepared
+            }
+            return;
+        }
+        if (status == PGRES_TUPLES_OK && index_ == answer_index_) {
+            answer_.ok = true;
+            for (int row = 0; row < PQntuples(result); ++row) {
+                auto& values = answer_.rows.emplace_back();
+                for (int column = 0; column < PQnfields(result); ++column) {
+                    if (PQgetisnull(result, row, column) != 0) {
+                        values.emplace_back();
+                    } else {
+                        values.emplace_back(
+                            std::string(PQgetvalue(result, row, column),
+                                        static_cast<std::size_t>(PQgetlength(result, row, column))));
+                    }
+                }
+            }
+        }
+    }
+
+    void become_ready() {
+        connecting_ = false;
+        ready_ = true;
+        if (!pool_.problem_.empty()) {
+            spdlog::info("database: connected again");
+            pool_.problem_.clear();
+        }
+        pool_.hand_out();
+    }
+
+    void finish(Answer answer) {
+        auto done = std::move(question_->done);
+        question_.reset();
+        done(std::move(answer));
+        pool_.hand_out();
+    }
+
+    void on_lost(const std::string& why) override {
+        connecting_ = ready_ = false;
+        names_.clear();
+        retry_at_ = seconds(loop_) + retry_seconds;
+        if (pool_.problem_ != why && !pool_.stopped_) {
+            spdlog::error("database: {}", why);
+            pool_.problem_ = why;
+        }
+        abandon(why);
+    }
+
+    Pool& pool_;
+    std::optional<Question> question_;
+    Answer answer_;
+    std::unordered_map<std::string, std::string> names_; // of prepared statements
+    std::uint64_t last_name_ = 0;
+    int expected_ = 0, index_ = 0, answer_index_ = 0; // of the results of a question
+    bool ready_ = false, connecting_ = false, installed_ = false;
+    double retry_at_ = 0, began_ = 0;
+};
+
+Pool::Pool(uv_loop_t* loop, const Config& config) : loop_(loop), config_(config), tick_(new uv_timer_t()) {
+    uv_timer_init(loop, tick_);
+    tick_->data = this;
+    for (unsigned index = 0; index < config.pool_size; ++index) {
+        workers_.push_back(std::make_unique<Worker>(*this));
+    }
+}
+
+Pool::~Pool() {
+    stop();
+    uv_close(reinterpret_cast<uv_handle_t*>(tick_),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
+}
+
+void Pool::start() {
+    uv_timer_start(
+        tick_, [](uv_timer_t* timer) { static_cast<Pool*>(timer->data)->on_tick(); }, 0, tick_milliseconds);
+}
+
+void Pool::on_tick() {
+    for (const auto& worker : workers_) {
+        worker->tick();
+    }
+    hand_out();
+    while (!any_connected() && !queue_.empty() && seconds(loop_) - queue_.front().since > question_waits) {
+        auto done = std::move(queue_.front().question.done);
+        queue_.pop_front();
+        done(failed("08006", problem_.empty() ? "the database is not connected" : problem_));
+    }
+}
+
+void Pool::stop() {
+    stopped_ = true;
+    uv_timer_stop(tick_);
+    for (const auto& worker : workers_) {
+        worker->abandon("the gateway ends");
+    }
+    auto queue = std::move(queue_);
+    queue_.clear();
+    for (Waiting& waiting : queue) {
+        waiting.question.done(failed("08006", "the gateway ends"));
+    }
+    workers_.clear();
+}
+
+bool Pool::any_connected() const {
+    return std::any_of(workers_.begin(), workers_.end(),
+                       [](const auto& worker) { return worker->is_ready(); });
+}
+
+std::size_t Pool::busy() const {
+    return static_cast<std::size_t>(std::count_if(workers_.begin(), workers_.end(),
+                                                  [](const auto& worker) { return worker->is_busy(); }));
+}
+
+void Pool::ask(Question question) {
+    // The answer never comes before this returns: a full queue is told in the next turn.
+    if (stopped_ || queue_.size() >= config_.queue_length) {
+        auto* timer = new uv_timer_t();
+        uv_timer_init(loop_, timer);
+        timer->data = new std::function<void(Answer)>(std::move(question.done));
+        uv_timer_start(
+            timer,
+            [](uv_timer_t* handle) {
+                std::unique_ptr<std::function<void(Answer)>> done(
+                    static_cast<std::function<void(Answer)>*>(handle->data));
+                uv_close(reinterpret_cast<uv_handle_t*>(handle),
+                         [](uv_handle_t* closed) { delete reinterpret_cast<uv_timer_t*>(closed); });
+                (*done)(failed("53300", "too many requests are waiting for the database"));
+            },
+            0, 0);
+        return;
+    }
+    queue_.push_back({std::move(question), seconds(loop_)});
+    hand_out();
+}
+
+void Pool::hand_out() {
+    for (const auto& worker : workers_) {
+        if (queue_.empty()) {
+            return;
+        }
+        if (worker->is_free()) {
+            Question question = std::move(queue_.front().question);
+            queue_.pop_front();
+            worker->ask(std::move(question));
+        }
+    }
+}
+
+} // namespace gateway

@@ -1,0 +1,68 @@
+// Questions to the database beside the stream: a few connections, each question one round trip in one transaction.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "gateway/config.hpp"
+#include "gateway/link.hpp"
+
+namespace gateway {
+
+struct Answer {
+    bool ok = false;
+    std::vector<std::vector<std::optional<std::string>>> rows;
+    std::string sqlstate, message, detail,
+        hint; // of an error; 08006 when the connection broke, 53300 when the queue is full
+};
+
+struct Question {
+    std::string statement; // with $1 ...; prepared once a connection
+    std::vector<std::optional<std::string>> parameters;
+    std::string role;   // as whom; empty: as the pool's own
+    std::string claims; // request.jwt.claims; JSON, or empty
+    bool repeatable_read = false;
+    std::function<void(Answer)> done; // never called at once
+};
+
+// One thread. Answers come in any order. A question whose connection breaks is not asked again: it may have had an effect.
+class Pool {
+  public:
+    Pool(uv_loop_t* loop, const Config& config);
+    ~Pool();
+
+    void start();
+    // Pending questions are answered with an error.
+    void stop();
+    void ask(Question question);
+
+    bool any_connected() const;
+    std::size_t waiting() const { return queue_.size(); }
+    std::size_t busy() const;
+    const std::string& problem() const { return problem_; }
+
+  private:
+    class Worker;
+    friend class Worker;
+    void hand_out();
+    void on_tick();
+
+    uv_loop_t* loop_;
+    const Config& config_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    struct Waiting {
+        Question question;
+        double since = 0;
+    };
+    std::deque<Waiting> queue_;
+    uv_timer_t* tick_;
+    std::string problem_;
+    bool stopped_ = false;
+};
+
+} // namespace gateway

@@ -1,0 +1,71 @@
+#include "gateway/questions.hpp"
+
+#include "gateway/log.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr const char* tenants_statement =
+    "SELECT pg_catalog.pg_current_snapshot()::text, t::text "
+    "FROM (SELECT 1) one LEFT JOIN pg_catalog.unnest(realtime_tenant_ids()) t ON true";
+
+// Every registered table with its columns, one row a column.
+constexpr const char* tables_statement =
+    "SELECT n.nspname, c.relname, r.access, a.attname, t.typname "
+    "FROM realtime_tables r JOIN pg_catalog.pg_class c ON c.oid = r.\"table\"::pg_catalog.oid "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
+    "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
+    "ORDER BY c.oid, a.attnum";
+
+} // namespace
+
+void Questions::look_up_tenants(const std::string& claims,
+                                std::function<void(std::optional<hub::TenantsAnswer>)> done) {
+    Question question;
+    question.statement = tenants_statement;
+    question.claims = claims;
+    question.done = [done = std::move(done)](const Answer& answer) {
+        std::optional<stream::Snapshot> snapshot;
+        if (answer.ok && !answer.rows.empty() && answer.rows[0][0]) {
+            snapshot = stream::Snapshot::read(*answer.rows[0][0]);
+        }
+        if (!snapshot) {
+            spdlog::error("tenants of a caller cannot be looked up: {}", answer.message);
+            done(std::nullopt);
+            return;
+        }
+        hub::TenantsAnswer tenants;
+        tenants.snapshot = std::move(*snapshot);
+        for (const auto& row : answer.rows) {
+            if (row[1]) {
+                tenants.tenants.push_back(*row[1]);
+            }
+        }
+        done(std::move(tenants));
+    };
+    pool_.ask(std::move(question));
+}
+
+void Questions::describe_tables(std::function<void(std::optional<hub::Tables>)> done) {
+    Question question;
+    question.statement = tables_statement;
+    question.done = [done = std::move(done)](const Answer& answer) {
+        if (!answer.ok) {
+            spdlog::error("registered tables cannot be read: {}", answer.message);
+            done(std::nullopt);
+            return;
+        }
+        hub::Tables tables;
+        for (const auto& row : answer.rows) {
+            hub::TableDescription& table = tables[{row[0].value_or(""), row[1].value_or("")}];
+            table.access = row[2] == "public" ? wire::Access::Public : wire::Access::Tenant;
+            table.columns.push_back({row[3].value_or(""), row[4].value_or(""), false});
+        }
+        done(std::move(tables));
+    };
+    pool_.ask(std::move(question));
+}
+
+} // namespace gateway

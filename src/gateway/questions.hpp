@@ -1,0 +1,21 @@
+// What the hub asks the database: the tenants of somebody, and what the tables look like.
+#pragma once
+
+#include "gateway/pool.hpp"
+#include "hub/hub.hpp"
+
+namespace gateway {
+
+class Questions final : public hub::Directory, public hub::Catalog {
+  public:
+    explicit Questions(Pool& pool) : pool_(pool) {}
+
+    void look_up_tenants(const std::string& claims,
+                         std::function<void(std::optional<hub::TenantsAnswer>)> done) override;
+    void describe_tables(std::function<void(std::optional<hub::Tables>)> done) override;
+
+  private:
+    Pool& pool_;
+};
+
+} // namespace gateway

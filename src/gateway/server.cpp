@@ -1,0 +1,296 @@
+#include "gateway/server.hpp"
+
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <random>
+
+#include "gateway/log.hpp"
+#include "gateway/socket.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr int backlog = 1024;
+constexpr int first_systemd_socket = 3;
+constexpr std::size_t most_request_buckets = 100'000;
+constexpr unsigned drain_milliseconds = 20;
+
+} // namespace
+
+struct Server::Listener {
+    union {
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } handle{};
+    Server* server = nullptr;
+    bool is_pipe = false;
+};
+
+// With the port that the kernel has chosen, when it was to choose one.
+std::string Server::bound_address(const Listener& listener, const std::string& address) {
+    sockaddr_storage name{};
+    int size = sizeof(name);
+    if (listener.is_pipe || !address.ends_with(":0") ||
+        uv_tcp_getsockname(&listener.handle.tcp, reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+        return address;
+    }
+    const unsigned port = name.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6*>(&name)->sin6_port
+                                                     : reinterpret_cast<const sockaddr_in*>(&name)->sin_port;
+    return address.substr(0, address.size() - 1) + std::to_string(ntohs(static_cast<std::uint16_t>(port)));
+}
+
+Server::Server(uv_loop_t* loop, Config& config, hub::Hub& hub)
+    : loop_(loop), config_(config), hub_(hub), read_buffer_(std::make_unique<char[]>(read_buffer_size)),
+      prepare_(new uv_prepare_t()), drain_timer_(new uv_timer_t()) {
+    uv_prepare_init(loop, prepare_);
+    prepare_->data = this;
+    // Before the loop waits: everything that this turn has queued goes out, with one writev a socket.
+    uv_prepare_start(prepare_, [](uv_prepare_t* prepare) { static_cast<Server*>(prepare->data)->flush(); });
+    uv_unref(reinterpret_cast<uv_handle_t*>(prepare_));
+    uv_timer_init(loop, drain_timer_);
+    drain_timer_->data = this;
+    std::random_device random;
+    char prefix[9];
+    std::snprintf(prefix, sizeof(prefix), "%08x", random());
+    id_prefix_ = prefix;
+    reload();
+}
+
+Server::~Server() {
+    uv_close(reinterpret_cast<uv_handle_t*>(prepare_),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_prepare_t*>(handle); });
+    uv_close(reinterpret_cast<uv_handle_t*>(drain_timer_),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
+}
+
+void Server::reload() {
+    cors_ = std::make_unique<web::Cors>(config_.cors_origins);
+    frame_limits_.message_bytes = config_.message_bytes;
+    frame_limits_.inflated_bytes = config_.message_bytes;
+    request_limits_.body_bytes = config_.body_bytes;
+    hub_.limits = config_.limits;
+    // Well below the limit at which a socket is closed, with room for what is not paced: broadcasts and answers.
+    hub_.limits.replay_queue_bytes = config_.send_queue_bytes / 4;
+    hub_.history.set_limits({config_.resume_window, config_.resume_bytes});
+}
+
+std::string Server::new_id(const char* prefix) {
+    return std::string(prefix) + "_" + id_prefix_ + std::to_string(++last_id_);
+}
+
+std::string Server::listen() {
+    bool from_systemd = false;
+    if (std::string fault = take_systemd_sockets(from_systemd); !fault.empty() || from_systemd) {
+        return fault;
+    }
+    for (const std::string& address : config_.listen) {
+        if (std::string fault = listen_on(address); !fault.empty()) {
+            return fault;
+        }
+    }
+    return {};
+}
+
+// sd_listen_fds(3), without the library: the sockets begin with number 3.
+std::string Server::take_systemd_sockets(bool& any) {
+    const char* process = std::getenv("LISTEN_PID");
+    const char* count = std::getenv("LISTEN_FDS");
+    if (process == nullptr || count == nullptr || std::atol(process) != getpid()) {
+        return {};
+    }
+    for (int socket = first_systemd_socket; socket < first_systemd_socket + std::atoi(count); ++socket) {
+        any = true;
+        sockaddr_storage name{};
+        socklen_t size = sizeof(name);
+        getsockname(socket, reinterpret_cast<sockaddr*>(&name), &size);
+        auto listener = std::make_unique<Listener>();
+        listener->is_pipe = name.ss_family == AF_UNIX;
+        int status = 0;
+        if (listener->is_pipe) {
+            uv_pipe_init(loop_, &listener->handle.pipe, 0);
+            status = uv_pipe_open(&listener->handle.pipe, socket);
+        } else {
+            uv_tcp_init(loop_, &listener->handle.tcp);
+            status = uv_tcp_open(&listener->handle.tcp, socket);
+        }
+        if (status != 0) {
+            return "socket " + std::to_string(socket) + " of systemd cannot be used: " + uv_strerror(status);
+        }
+        if (std::string fault = begin(std::move(listener)); !fault.empty()) {
+            return fault;
+        }
+        spdlog::info("listening on a socket of systemd");
+    }
+    return {};
+}
+
+std::string Server::listen_on(const std::string& address) {
+    const auto fault_of = [&](int status) {
+        return "cannot listen on \"" + address + "\": " + uv_strerror(status);
+    };
+    auto listener = std::make_unique<Listener>();
+    int status = 0;
+    if (address.starts_with("unix:")) {
+        const std::string path = address.substr(5);
+        struct stat existing {};
+        if (stat(path.c_str(), &existing) == 0 && S_ISSOCK(existing.st_mode)) {
+            unlink(path.c_str()); // left behind by an earlier run
+        }
+        listener->is_pipe = true;
+        uv_pipe_init(loop_, &listener->handle.pipe, 0);
+        status = uv_pipe_bind(&listener->handle.pipe, path.c_str());
+    } else {
+        const std::size_t colon = address.rfind(':');
+        std::string host = colon == std::string::npos ? std::string() : address.substr(0, colon);
+        if (host.size() > 1 && host.front() == '[' && host.back() == ']') {
+            host = host.substr(1, host.size() - 2);
+        }
+        char* end = nullptr;
+        const long port =
+            colon == std::string::npos ? -1 : std::strtol(address.c_str() + colon + 1, &end, 10);
+        if (port < 0 || port > 65535 || *end != '\0') {
+            return "cannot listen on \"" + address + "\": it is neither HOST:PORT nor unix:PATH";
+        }
+        sockaddr_storage name{};
+        status = uv_ip4_addr(host.empty()          ? "0.0.0.0"
+                             : host == "localhost" ? "127.0.0.1"
+                                                   : host.c_str(),
+                             static_cast<int>(port), reinterpret_cast<sockaddr_in*>(&name));
+        if (status != 0) {
+            status =
+                uv_ip6_addr(host.c_str(), static_cast<int>(port), reinterpret_cast<sockaddr_in6*>(&name));
+        }
+        uv_tcp_init(loop_, &listener->handle.tcp);
+        if (status == 0) {
+            status = uv_tcp_bind(&listener->handle.tcp, reinterpret_cast<const sockaddr*>(&name), 0);
+        }
+    }
+    if (status != 0) {
+        uv_close(reinterpret_cast<uv_handle_t*>(&listener->handle.stream), nullptr);
+        listener.release(); // the loop still holds it; the program ends
+        return fault_of(status);
+    }
+    const std::string fault = begin(std::move(listener));
+    if (fault.empty()) {
+        spdlog::info("listening on {}", bound_address(*listeners_.back(), address));
+    }
+    return fault.empty() ? fault : "cannot listen on \"" + address + "\": " + fault;
+}
+
+std::string Server::begin(std::unique_ptr<Listener> listener) {
+    Listener* const raw = listener.release();
+    raw->server = this;
+    raw->handle.stream.data = raw;
+    listeners_.push_back(raw);
+    const int status = uv_listen(&raw->handle.stream, backlog, [](uv_stream_t* stream, int result) {
+        auto* mine = static_cast<Listener*>(stream->data);
+        if (result == 0) {
+            mine->server->on_connection(*mine);
+        }
+    });
+    return status == 0 ? std::string() : std::string(uv_strerror(status));
+}
+
+void Server::on_connection(Listener& listener) {
+    auto* socket = new Socket(*this, listener.is_pipe);
+    if (uv_accept(&listener.handle.stream, socket->stream()) != 0) {
+        sockets_.insert(socket);
+        socket->destroy();
+        return;
+    }
+    ++counters.accepted;
+    sockets_.insert(socket);
+    socket->start();
+    if (!admit(*socket)) {
+        ++counters.refused;
+        static const std::string busy = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: "
+                                        "1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        socket->send(hub::Frame::raw({busy}));
+        socket->close(0, {});
+    }
+}
+
+bool Server::admit(Socket& socket) {
+    const std::size_t of_address = ++addresses_[socket.peer()].connections;
+    return sockets_.size() <= config_.max_connections &&
+           (config_.connections_per_address == 0 || of_address <= config_.connections_per_address) &&
+           accepts_.take(hub_.now(), static_cast<double>(config_.connections_per_second),
+                         static_cast<double>(config_.connections_per_second));
+}
+
+void Server::forget(Socket& socket) {
+    sockets_.erase(&socket);
+    dirty_.erase(std::remove(dirty_.begin(), dirty_.end(), &socket), dirty_.end());
+    std::replace(flushing_.begin(), flushing_.end(), &socket, static_cast<Socket*>(nullptr));
+    const auto address = addresses_.find(socket.peer());
+    if (address != addresses_.end() && --address->second.connections == 0) {
+        addresses_.erase(address);
+    }
+}
+
+void Server::flush() {
+    while (!dirty_.empty()) {
+        flushing_.swap(dirty_);
+        for (std::size_t index = 0; index < flushing_.size(); ++index) {
+            if (flushing_[index] != nullptr) {
+                flushing_[index]->flush();
+            }
+        }
+        flushing_.clear();
+    }
+}
+
+bool Server::may_request(const std::string& who) {
+    if (requests_.size() > most_request_buckets) {
+        requests_.clear();
+    }
+    const auto rate = static_cast<double>(config_.requests_per_second);
+    if (requests_[who].take(hub_.now(), rate, rate * 2)) {
+        return true;
+    }
+    ++counters.rate_limited;
+    return false;
+}
+
+void Server::drain() {
+    if (draining_) {
+        return;
+    }
+    draining_ = true;
+    for (Listener* listener : listeners_) {
+        uv_close(reinterpret_cast<uv_handle_t*>(&listener->handle.stream),
+                 [](uv_handle_t* handle) { delete static_cast<Listener*>(handle->data); });
+    }
+    listeners_.clear();
+    // Not all at once: those who are sent away come back somewhere else.
+    uv_timer_start(
+        drain_timer_,
+        [](uv_timer_t* timer) {
+            auto* server = static_cast<Server*>(timer->data);
+            std::size_t left = server->sockets_.size() / 20 + 20;
+            const std::vector<Socket*> sockets(server->sockets_.begin(), server->sockets_.end());
+            for (Socket* socket : sockets) {
+                if (socket->drain() && --left == 0) {
+                    break;
+                }
+            }
+        },
+        0, drain_milliseconds);
+}
+
+void Server::destroy_all() {
+    const std::vector<Socket*> sockets(sockets_.begin(), sockets_.end());
+    for (Socket* socket : sockets) {
+        socket->destroy();
+    }
+    uv_timer_stop(drain_timer_);
+}
+
+} // namespace gateway

@@ -1,0 +1,114 @@
+// Listens, keeps the connections, and knows everything that answers requests.
+#pragma once
+
+#include <uv.h>
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "gateway/config.hpp"
+#include "gateway/exchange.hpp"
+#include "hub/hub.hpp"
+#include "web/cors.hpp"
+#include "web/deflate.hpp"
+#include "web/frame_reader.hpp"
+#include "web/request_parser.hpp"
+
+namespace gateway {
+
+class Socket;
+
+// What answers requests. `handle` may keep the exchange and answer later.
+class Handler {
+  public:
+    virtual void handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) = 0;
+    // Token of a WebSocket's address, and so on: whether the path is that of the socket.
+    virtual bool is_websocket_path(std::string_view path) const = 0;
+
+  protected:
+    ~Handler() = default;
+};
+
+struct ServerCounters {
+    std::uint64_t accepted = 0, refused = 0, upgrades = 0, requests = 0;
+    std::uint64_t bytes_in = 0, bytes_out = 0, frames_out = 0, writes = 0;
+    std::uint64_t slow_consumers = 0, protocol_errors = 0, idle_closed = 0, rate_limited = 0;
+};
+
+class Server {
+  public:
+    Server(uv_loop_t* loop, Config& config, hub::Hub& hub);
+    ~Server();
+
+    // Empty, or what is wrong.
+    std::string listen();
+    void set_handler(Handler& handler) { handler_ = &handler; }
+    // Stops listening and sends everybody away, a few at a time.
+    void drain();
+    void destroy_all();
+    bool draining() const { return draining_; }
+    void reload();
+
+    // Whether one more request of somebody may be served now.
+    bool may_request(const std::string& who);
+
+    uv_loop_t* loop() { return loop_; }
+    Config& config() { return config_; }
+    hub::Hub& hub() { return hub_; }
+    Handler& handler() { return *handler_; }
+    web::Compressor& compressor() { return compressor_; }
+    const web::Cors& cors() const { return *cors_; }
+    const web::FrameLimits& frame_limits() const { return frame_limits_; }
+    const web::RequestLimits& request_limits() const { return request_limits_; }
+    const std::unordered_set<Socket*>& sockets() const { return sockets_; }
+    std::string new_id(const char* prefix);
+
+    ServerCounters counters;
+
+  private:
+    friend class Socket;
+    struct Listener;
+    struct Address {
+        std::size_t connections = 0;
+    };
+    std::string listen_on(const std::string& address);
+    static std::string bound_address(const Listener& listener, const std::string& address);
+    std::string take_systemd_sockets(bool& any);
+    std::string begin(std::unique_ptr<Listener> listener);
+    void on_connection(Listener& listener);
+    void mark_dirty(Socket& socket) { dirty_.push_back(&socket); }
+    void flush();
+    bool admit(Socket& socket);
+    void forget(Socket& socket);
+
+    uv_loop_t* loop_;
+    Config& config_;
+    hub::Hub& hub_;
+    Handler* handler_ = nullptr;
+    std::vector<Listener*> listeners_;
+    std::unordered_set<Socket*> sockets_;
+    std::vector<Socket*> dirty_, flushing_;
+    std::unordered_map<std::string, Address> addresses_;
+    std::unordered_map<std::string, hub::TokenBucket> requests_;
+    hub::TokenBucket accepts_;
+    web::Compressor compressor_;
+    std::unique_ptr<web::Cors> cors_;
+    web::FrameLimits frame_limits_;
+    web::RequestLimits request_limits_;
+    std::unique_ptr<char[]> read_buffer_;
+    uv_prepare_t* prepare_;
+    uv_timer_t* drain_timer_;
+    std::uint64_t last_id_ = 0;
+    std::string id_prefix_;
+    bool draining_ = false;
+
+  public:
+    static constexpr std::size_t read_buffer_size = 64 * 1024;
+    char* read_buffer() { return read_buffer_.get(); }
+};
+
+} // namespace gateway

@@ -1,0 +1,95 @@
+// One connection of a client: HTTP requests, then perhaps a WebSocket or an event stream.
+#pragma once
+
+#include <uv.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "gateway/exchange.hpp"
+#include "hub/session.hpp"
+#include "web/frame_reader.hpp"
+#include "web/request_parser.hpp"
+
+namespace gateway {
+
+class EventStream;
+
+// Made by the server when a connection is accepted; destroys itself when it is closed. At rest it holds no buffers.
+class Socket final : public hub::Connection, private hub::Alarm {
+  public:
+    Socket(Server& server, bool is_pipe);
+
+    uv_stream_t* stream() { return &handle_.stream; }
+    // After uv_accept().
+    void start();
+    const std::string& peer() const { return peer_; }
+    Server& server() { return server_; }
+
+    void send(const hub::FramePointer& frame) override;
+    void close(std::uint16_t code, std::string_view reason) override;
+    std::size_t queued_bytes() const override { return queued_; }
+
+    // The answer to the request that is being worked on.
+    void answer(const web::RequestHead& head, const Reply& reply);
+    // The request becomes an endless answer.
+    void begin_events(const web::RequestHead& head, std::unique_ptr<EventStream> events);
+
+    // Writes what is queued, called once a turn of the loop.
+    void flush();
+    // The server ends: a WebSocket is closed with 1012, a request is answered first.
+    // False when it was on its way already.
+    bool drain();
+    void destroy(); // at once
+
+    const hub::Session* session() const { return session_.get(); }
+    bool is_event_stream() const { return events_ != nullptr; }
+    std::string_view connection_id() const { return id_; }
+    double connected_at() const { return connected_at_; }
+
+  private:
+    ~Socket();
+    enum class State : std::uint8_t { Request, Waiting, WebSocket, Events, Closing, Closed };
+
+    void on_time() override;
+    void on_read(ssize_t size, const char* bytes);
+    void feed_request(std::string_view bytes);
+    void feed_frames(std::string_view bytes);
+    void begin_request();
+    void upgrade();
+    void refuse(const web::Error& error, std::span<const web::Header> headers = {});
+    void close_after_writing();
+    bool stalls();
+    void end_slow(const std::string& why);
+    void note_written(std::size_t bytes);
+    void start_write();
+    void touch();
+    void schedule(double seconds);
+
+    Server& server_;
+    union {
+        uv_stream_t stream;
+        uv_tcp_t tcp;
+        uv_pipe_t pipe;
+    } handle_{};
+    web::RequestParser parser_;
+    std::optional<web::FrameReader> frames_;
+    std::unique_ptr<hub::Session> session_;
+    std::unique_ptr<EventStream> events_;
+    std::shared_ptr<Exchange> exchange_;
+    std::vector<hub::FramePointer> queue_;
+    std::string pending_; // bytes behind a request that is still worked on
+    std::string peer_, id_;
+    std::size_t queued_ = 0; // bytes in queue_ and being written
+    std::size_t skip_ = 0;   // bytes of the first frame that were written
+    double last_input_ = 0, last_output_ = 0,
+           connected_at_ = 0; // last_output_: or when there was nothing to write
+    State state_ = State::Request;
+    bool is_pipe_, keep_alive_ = true, compressed_ = false, writing_ = false, dirty_ = false,
+                   told_continue_ = false;
+};
+
+} // namespace gateway

@@ -1,0 +1,373 @@
+#include "hub/channel.hpp"
+
+#include <algorithm>
+#include <random>
+
+#include "protocol/reply.hpp"
+#include "json/reader.hpp"
+
+namespace hub {
+
+namespace {
+
+Encoding encoding_of(protocol::Version version) {
+    return version == protocol::Version::One ? Encoding::PhoenixOne : Encoding::PhoenixTwo;
+}
+
+// A key for a client that gave none: nothing secret, only different from all others.
+std::string random_key() {
+    static thread_local std::mt19937_64 source{std::random_device{}()};
+    const std::uint64_t high = source();
+    const std::uint64_t low = source();
+    char text[37];
+    std::snprintf(text, sizeof(text), "%08x-%04x-4%03x-a%03x-%012llx", static_cast<unsigned>(high >> 32),
+                  static_cast<unsigned>(high >> 16 & 0xffff), static_cast<unsigned>(high & 0xfff),
+                  static_cast<unsigned>(low >> 52), static_cast<unsigned long long>(low & 0xffffffffffffULL));
+    return text;
+}
+
+// The members of an object that are wanted; false when the text is no object.
+struct Member3 {
+    std::string_view name;
+    std::string* text = nullptr; // for strings
+    std::string* raw = nullptr;  // for any value
+};
+bool read_members(std::string_view object, std::initializer_list<Member3> wanted) {
+    json::Reader reader;
+    simdjson::ondemand::document document;
+    simdjson::ondemand::object members;
+    if (!reader.read(object, document) || document.get_object().get(members) != simdjson::SUCCESS) {
+        return false;
+    }
+    for (auto field : members) {
+        std::string_view key;
+        simdjson::ondemand::value value;
+        if (field.unescaped_key().get(key) != simdjson::SUCCESS) {
+            return false;
+        }
+        const std::string name(key);
+        if (field.value().get(value) != simdjson::SUCCESS) {
+            return false;
+        }
+        for (const Member3& member : wanted) {
+            if (member.name != name) {
+                continue;
+            }
+            if (member.text != nullptr) {
+                *member.text = json::string_in(value).value_or("");
+            } else {
+                *member.raw = json::raw_json(value);
+            }
+            break;
+        }
+    }
+    return true;
+}
+
+} // namespace
+
+Channel::Channel(Session& session, std::string topic, const protocol::ClientMessage& join)
+    : Feed(session.hub_, encoding_of(session.version_), std::move(topic)), session_(session),
+      join_ref_(join.join_ref ? join.join_ref : join.ref), ref_(join.ref), member_(*this) {
+    member_.encoding = subscription_.encoding;
+    member_.topic = subscription_.topic;
+}
+
+Channel::~Channel() {
+    hub_.topics.leave(member_);
+}
+
+void Channel::join(protocol::Join wish, IdentityPointer identity) {
+    private_ = wish.is_private;
+    ack_ = wish.broadcast_ack;
+    replication_ready_ = wish.replication_ready;
+    wanted_tenant_ = std::move(wish.tenant);
+    member_.hears_itself = wish.broadcast_self;
+    member_.wants_presence = wish.presence;
+    member_.presence_key = wish.presence_key.empty() ? random_key() : std::move(wish.presence_key);
+    open(std::move(identity), std::move(wish.bindings), wish.since, private_);
+}
+
+// The room of a private channel belongs to one tenant: the one that the channel names, or the only one of the caller.
+bool Channel::find_room(std::string& why) {
+    if (!private_) {
+        return true;
+    }
+    const Sight all = sight();
+    std::string tenant = wanted_tenant_;
+    if (tenant.empty() && all.tenants.size() == 1 && !all.every_tenant) {
+        tenant = all.tenants.front();
+    }
+    if (tenant.empty()) {
+        why = all.tenants.empty() && !all.every_tenant
+                  ? "a private channel is for members of a tenant"
+                  : "the caller has several tenants: name one in config.broadcast.tenant";
+        return false;
+    }
+    if (!all.every_tenant && !std::binary_search(all.tenants.begin(), all.tenants.end(), tenant)) {
+        why = "the caller is no member of tenant " + tenant;
+        return false;
+    }
+    room_tenant_ = std::move(tenant);
+    return true;
+}
+
+bool Channel::on_open() {
+    std::string why;
+    if (!find_room(why)) {
+        close();
+        on_refused("Unauthorized", why);
+        return false;
+    }
+    replied_ = true;
+    schedule_expiry();
+    session_.write([&](wire::ByteBuffer& out) {
+        protocol::write_join_reply(out, session_.version_, join_ref_, ref_, topic(), bindings_, ids_);
+    });
+    hub_.topics.join(member_, Topics::name_of(topic(), room_tenant_));
+    if (member_.wants_presence) {
+        session_.connection_.send(Topics::state_for(member_));
+    }
+    if (replication_ready_) {
+        system("system", true, "Replication connection established");
+    }
+    return true;
+}
+
+void Channel::on_live() {
+    last_cursor_ = hub_.head();
+    system("postgres_changes", true, "Subscribed to PostgreSQL", false, last_cursor_);
+}
+
+void Channel::on_refused(const std::string& code, const std::string& message) {
+    ++hub_.counters.joins_refused;
+    const std::string reason = code + ": " + message;
+    if (replied_) {
+        fail(reason);
+        return;
+    }
+    system(bindings_.empty() ? "system" : "postgres_changes", false, reason);
+    session_.write([&](wire::ByteBuffer& out) {
+        protocol::write_refusal(out, session_.version_, join_ref_, ref_, topic(), reason);
+    });
+    finish();
+}
+
+void Channel::on_notice(bool ok, const std::string& message, bool refetch) {
+    errors_ += ok ? 0 : 1;
+    system("postgres_changes", ok, message, refetch, refetch ? std::optional(hub_.head()) : std::nullopt);
+}
+
+void Channel::on_tenant_lost(const std::string& tenant) {
+    if (room_tenant_ == tenant) {
+        fail("You no longer have permission to read from this Channel topic: the user is no member of "
+             "tenant " +
+             tenant + " any more");
+    }
+}
+
+std::size_t Channel::queued_bytes() const {
+    return session_.connection_.queued_bytes();
+}
+
+void Channel::deliver(const FramePointer& frame) {
+    ++messages_sent_;
+    bytes_sent_ += frame->size();
+    session_.connection_.send(frame);
+    look_at_queue();
+}
+
+void Channel::send_cursor_if_moved() {
+    if (live() && last_cursor_ < hub_.head()) {
+        last_cursor_ = hub_.head();
+        send_cursor();
+    }
+}
+
+void Channel::reply(const protocol::ClientMessage& to, bool ok, std::string_view response) {
+    session_.write([&](wire::ByteBuffer& out) {
+        protocol::write_reply(out, session_.version_, to.join_ref, to.ref, topic(), ok, response);
+    });
+}
+
+void Channel::system(std::string_view extension, bool ok, std::string_view message, bool refetch,
+                     std::optional<protocol::Cursor> cursor) {
+    protocol::SystemMessage system_message;
+    system_message.extension = extension;
+    system_message.ok = ok;
+    system_message.message = message;
+    system_message.refetch = refetch;
+    system_message.cursor = cursor;
+    session_.connection_.send(system_frame(subscription_.encoding, topic(), system_message));
+}
+
+void Channel::finish() {
+    if (ended_) {
+        return;
+    }
+    ended_ = true;
+    cancel();
+    close();
+    hub_.topics.leave(member_);
+    session_.end(*this);
+}
+
+void Channel::fail(std::string_view message) {
+    if (ended_) {
+        return;
+    }
+    system("system", false, message);
+    replace();
+}
+
+void Channel::replace() {
+    if (ended_) {
+        return;
+    }
+    session_.write(
+        [&](wire::ByteBuffer& out) { protocol::write_close(out, session_.version_, join_ref_, topic()); });
+    finish();
+}
+
+// The wheel's times are those of the hub's clock, the token's are Unix time.
+void Channel::schedule_expiry() {
+    const double left = identity()->expires_at - hub_.unix_now();
+    constexpr double longest = 86400 * 30; // then it is looked at again
+    const double at = hub_.now() + std::clamp(left, 0.0, longest);
+    hub_.timers.schedule(*this, static_cast<web::Milliseconds>(at * 1000) + 1);
+}
+
+void Channel::on_time() {
+    const double over = hub_.unix_now() - identity()->expires_at;
+    if (over < 0) {
+        schedule_expiry();
+        return;
+    }
+    ++hub_.counters.tokens_expired;
+    fail("Token has expired " + std::to_string(static_cast<long long>(over)) + " seconds ago");
+}
+
+void Channel::on_message(const protocol::ClientMessage& message) {
+    ++messages_received_;
+    if (message.event == "phx_leave") {
+        reply(message, true);
+        replace();
+    } else if (message.event == "access_token") {
+        on_access_token(message);
+    } else if (!replied_) {
+        reply(message, false, R"({"reason":"the channel is not joined yet"})");
+    } else if (message.event == "broadcast") {
+        std::string event, payload = "null";
+        if (!read_members(message.payload, {{"event", &event, nullptr}, {"payload", nullptr, &payload}})) {
+            reply(message, false, R"({"reason":"a broadcast is an object with event and payload"})");
+            return;
+        }
+        on_broadcast(message, {event, payload, {}, true});
+    } else if (message.event == "presence") {
+        on_presence(message);
+    } else {
+        reply(message, false, R"({"reason":"unknown event"})");
+    }
+}
+
+void Channel::on_broadcast(const protocol::ClientMessage& from, const Broadcast& broadcast) {
+    if (!replied_) {
+        return;
+    }
+    if (broadcast.payload.size() > hub_.limits.broadcast_bytes) {
+        ++hub_.counters.broadcasts_refused;
+        reply(from, false,
+              R"({"error":"payload_size_exceeded","limit":)" + std::to_string(hub_.limits.broadcast_bytes) +
+                  "}");
+        return;
+    }
+    if (broadcast.is_json && !wire::is_json(broadcast.payload)) {
+        ++hub_.counters.broadcasts_refused;
+        reply(from, false, R"({"error":"the payload is not JSON"})");
+        return;
+    }
+    ++hub_.counters.broadcasts;
+    hub_.topics.broadcast(member_.place == nullptr ? std::string() : Topics::name_of(topic(), room_tenant_),
+                          broadcast, &member_);
+    if (ack_) {
+        reply(from, true);
+    }
+}
+
+void Channel::on_presence(const protocol::ClientMessage& message) {
+    std::string event, payload = "{}";
+    if (!read_members(message.payload, {{"event", &event, nullptr}, {"payload", nullptr, &payload}})) {
+        reply(message, false, R"({"reason":"presence is an object with event and payload"})");
+        return;
+    }
+    if (event == "untrack") {
+        hub_.topics.untrack(member_);
+        reply(message, true);
+        return;
+    }
+    if (event != "track") {
+        reply(message, false, R"({"reason":"presence knows track and untrack"})");
+        return;
+    }
+    if (payload.size() > hub_.limits.presence_bytes) {
+        reply(message, false, R"({"reason":"Track message size exceeded"})");
+        return;
+    }
+    if (member_.presence_reference.empty() && Topics::tracked(member_) >= hub_.limits.presence_per_topic) {
+        reply(message, false, R"({"reason":"Presence limit of the topic reached"})");
+        return;
+    }
+    if (!hub_.topics.track(member_, payload)) {
+        reply(message, false, R"({"reason":"what is tracked is an object"})");
+        return;
+    }
+    reply(message, true);
+    if (!member_.wants_presence) {
+        // track() switches presence on. The client waits for a state before it believes differences.
+        member_.wants_presence = true;
+        session_.connection_.send(Topics::state_for(member_));
+    }
+}
+
+void Channel::on_access_token(const protocol::ClientMessage& message) {
+    std::string token;
+    if (!read_members(message.payload, {{"access_token", &token, nullptr}}) || token.empty() ||
+        token.starts_with("sb_")) {
+        return; // opaque keys are no tokens; the original ignores them, too
+    }
+    auto who = hub_.gatekeeper.identify(token);
+    if (const auto* denial = std::get_if<Denial>(&who)) {
+        fail(denial->code + ": " + denial->message);
+        return;
+    }
+    change_identity(std::get<IdentityPointer>(who));
+    if (ended_ || !replied_) {
+        return;
+    }
+    schedule_expiry();
+    if (private_ && !identity()->every_tenant) {
+        // The new token has to belong to a member of the room's tenant, too. Unknown tenants are asked for by the change.
+        const Sight all = sight();
+        if (!std::binary_search(all.tenants.begin(), all.tenants.end(), *room_tenant_)) {
+            fail("You no longer have permission to read from this Channel topic: the token belongs to no "
+                 "member "
+                 "of tenant " +
+                 *room_tenant_);
+        }
+    }
+}
+
+ChannelReport Channel::report() const {
+    ChannelReport report;
+    const bool has_table = !bindings_.empty() && bindings_.front().table != "*";
+    report.subscription_type =
+        has_table ? bindings_.front().table : topic().substr(std::string_view("realtime:").size());
+    report.tenants = sight().tenants;
+    report.messages_sent = messages_sent_;
+    report.messages_received = messages_received_;
+    report.bytes_sent = bytes_sent_;
+    report.errors = errors_;
+    return report;
+}
+
+} // namespace hub

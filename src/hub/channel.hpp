@@ -1,0 +1,64 @@
+// A channel: what phx_join asked for, from its reply to its end.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "hub/feed.hpp"
+#include "hub/session.hpp"
+
+namespace hub {
+
+class Channel final : public Feed, public Alarm {
+  public:
+    Channel(Session& session, std::string topic, const protocol::ClientMessage& join);
+    ~Channel() override;
+
+    // Takes the wishes of a join. May end the channel at once.
+    void join(protocol::Join join, IdentityPointer identity);
+    // Everything that a client may send to a channel but a join.
+    void on_message(const protocol::ClientMessage& message);
+    void on_broadcast(const protocol::ClientMessage& from, const Broadcast& broadcast);
+    // Somebody joined the same topic again.
+    void replace();
+
+    const std::string& topic() const { return subscription_.topic; }
+    const std::optional<std::string>& join_ref() const { return join_ref_; }
+    bool ended() const { return ended_; }
+    ChannelReport report() const;
+    void send_cursor_if_moved();
+
+    void deliver(const FramePointer& frame) override;
+    void on_time() override;
+
+  private:
+    bool on_open() override;
+    void on_refused(const std::string& code, const std::string& message) override;
+    void on_notice(bool ok, const std::string& message, bool refetch) override;
+    void on_tenant_lost(const std::string& tenant) override;
+    void on_live() override;
+    std::size_t queued_bytes() const override;
+
+    bool find_room(std::string& why);
+    void on_presence(const protocol::ClientMessage& message);
+    void on_access_token(const protocol::ClientMessage& message);
+    void reply(const protocol::ClientMessage& to, bool ok, std::string_view response = "{}");
+    void system(std::string_view extension, bool ok, std::string_view message, bool refetch = false,
+                std::optional<protocol::Cursor> cursor = std::nullopt);
+    void fail(std::string_view message); // system error and phx_close
+    void finish();
+    void schedule_expiry();
+
+    Session& session_;
+    std::optional<std::string> join_ref_, ref_;
+    Member member_;
+    std::optional<std::string> room_tenant_; // of a private channel
+    std::string wanted_tenant_;
+    protocol::Cursor last_cursor_;
+    std::uint64_t messages_sent_ = 0, messages_received_ = 0, bytes_sent_ = 0, errors_ = 0;
+    bool private_ = false, ack_ = false, replication_ready_ = false, replied_ = false, ended_ = false;
+};
+
+} // namespace hub

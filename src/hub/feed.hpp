@@ -1,0 +1,85 @@
+// The changes of a channel or an event stream: waits for what it needs, replays what was missed, then goes live without a
+// gap and without a repetition.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "hub/hub.hpp"
+#include "protocol/join.hpp"
+
+namespace hub {
+
+class Feed : public Watcher {
+  public:
+    ~Feed() override;
+
+    void advance() override;
+    void on_gap(protocol::Cursor head) override;
+    bool continue_replay() override;
+    void fall_behind(protocol::Cursor last) override;
+    void on_tenants_known(bool known) override;
+    void on_tenant_added(const std::string& tenant) override;
+    void on_tenant_removed(const std::string& tenant) override;
+
+    bool live() const { return state_ == State::Live; }
+    const IdentityPointer& identity() const { return identity_; }
+    const Subscription& subscription() const { return subscription_; }
+
+  protected:
+    Feed(Hub& hub, Encoding encoding, std::string topic);
+
+    // Begins. `needs_tenants`: also without bindings. Calls on_refused() or, once everything is known, on_open(), which may be
+    // before it returns.
+    void open(IdentityPointer identity, std::vector<protocol::Binding> bindings,
+              std::optional<protocol::Cursor> since, bool needs_tenants);
+    // Goes on for somebody else, or with a new token of the same person.
+    void change_identity(IdentityPointer identity);
+    // Ends: nothing is delivered any more. No virtual function is called.
+    void close();
+    // To be called by deliver(): a live feed whose socket takes less than comes goes on from the history, at the socket's pace.
+    void look_at_queue();
+    // How far the stream has come, when everything up to there was sent.
+    void send_cursor();
+
+    Sight sight() const;
+
+    // Everything is known: the client may be told that it is subscribed. False when it changed its mind and closed.
+    virtual bool on_open() = 0;
+    // `code` as in the errors of the original. The feed is closed; it may be destroyed.
+    virtual void on_refused(const std::string& code, const std::string& message) = 0;
+    // Something that the client should know. With `refetch` its rows may be wrong.
+    virtual void on_notice(bool ok, const std::string& message, bool refetch) = 0;
+    // A tenant of the caller is gone; after the router knows.
+    virtual void on_tenant_lost(const std::string& tenant) = 0;
+    // From now on every change is sent.
+    virtual void on_live() = 0;
+    // Bytes that wait at the socket.
+    virtual std::size_t queued_bytes() const = 0;
+
+    Hub& hub_;
+    Subscription subscription_;
+    std::vector<protocol::Binding> bindings_;
+    std::vector<std::uint32_t> ids_; // of the bindings
+
+  private:
+    enum class State : std::uint8_t { Closed, Preparing, Opening, Replaying, Live };
+
+    void refuse(const std::string& code, const std::string& message);
+    bool tables_fit();
+    bool may_see_something();
+    void start();
+    void go_live();
+    void refetch(const std::string& why);
+
+    IdentityPointer identity_;
+    State state_ = State::Closed;
+    bool watching_ = false, tenants_known_ = false, asked_again_ = false, opened_ = false, lags_ = false;
+    std::vector<std::string> notices_;
+    std::vector<std::optional<protocol::Cursor>> since_; // of the bindings, while replaying
+    std::uint64_t position_ = 0;                         // number of the next change to replay
+};
+
+} // namespace hub

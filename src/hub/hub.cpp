@@ -1,0 +1,174 @@
+#include "hub/hub.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace hub {
+
+namespace {
+
+constexpr double cursor_seconds = 1;        // between two messages about the cursor of a channel
+constexpr double refresh_seconds = 1;       // between two questions about the tables
+constexpr std::size_t replays_at_once = 16; // watchers that get a slice in one turn
+
+} // namespace
+
+Hub::Hub(const Clock& clock, Directory& directory, Catalog& catalog, Gatekeeper& gatekeeper_,
+         const stream::HistoryLimits& history_limits)
+    : people(directory), history(history_limits), gatekeeper(gatekeeper_),
+      timers(static_cast<web::Milliseconds>(clock.now() * 1000)), clock_(clock), catalog_(catalog) {}
+
+void Hub::on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lost) {
+    const bool first = head_ == protocol::Cursor{};
+    // A slot that begins behind what was seen has skipped something.
+    const bool gap = !first && (lost || confirmed > std::max(history.confirmed(), head_.lsn));
+    if (first || gap) {
+        history.restart({confirmed, 0}, confirmed);
+        head_ = complete_head_ = {confirmed, 0};
+    }
+    streaming_ = true;
+    target_ = target;
+    caught_up_ = head_.lsn >= target;
+    if (gap) {
+        people.forget();
+        const auto watchers = watchers_;
+        for (Watcher* watcher : watchers) {
+            if (watchers_.count(watcher) != 0) {
+                watcher->on_gap(head_);
+            }
+        }
+    }
+    tables_time_ = -1e9;
+    refresh_tables();
+    if (caught_up_) {
+        advance_waiting();
+    }
+}
+
+void Hub::on_stream_end() {
+    streaming_ = false;
+}
+
+void Hub::note_head(protocol::Cursor cursor) {
+    head_ = std::max(head_, cursor);
+    complete_head_ = head_;
+    if (!caught_up_ && head_.lsn >= target_) {
+        caught_up_ = true;
+        advance_waiting();
+    }
+}
+
+void Hub::on_change(const stream::Change& change) {
+    ++counters.changes;
+    if (change.relation != nullptr && change.relation->table == "tenant_memberships" &&
+        change.relation->schema == extension_schema) {
+        people.on_membership(change, now());
+    }
+    const std::optional<stream::Scope> scope = stream::scope_of(change);
+    if (!scope) {
+        ++counters.changes_for_nobody;
+        head_ = std::max(head_, change.cursor);
+        return;
+    }
+    counters.changes_too_large += change.omitted ? 1 : 0;
+    history.add(change, *scope);
+    head_ = std::max(head_, change.cursor);
+    if (change.kind == stream::Kind::Broadcast) {
+        const std::string metadata = "{\"cursor\":\"" + protocol::text_of(change.cursor) + "\"}";
+        const Broadcast broadcast{change.event, change.payload, metadata, true};
+        ++counters.broadcasts;
+        topics.broadcast(
+            Topics::name_of("realtime:" + std::string(change.topic), std::string(*change.tenant)), broadcast,
+            nullptr);
+        return;
+    }
+    counters.deliveries += router.route(change, *scope);
+    for (Watcher* watcher : std::exchange(lagging_, {})) {
+        ++counters.fallen_behind;
+        watcher->fall_behind(change.cursor);
+    }
+    if (change.commit_time != 0 && caught_up_) {
+        counters.commit_to_send.add(unix_now() - static_cast<double>(change.commit_time) / 1e6);
+    }
+}
+
+void Hub::on_commit(std::uint32_t xid, protocol::Cursor commit, std::uint64_t end_lsn) {
+    history.complete(xid, commit, end_lsn, now());
+    note_head({end_lsn, 0});
+}
+
+void Hub::on_progress(std::uint64_t lsn) {
+    history.complete(0, {lsn, 0}, lsn, now());
+    note_head({lsn, 0});
+}
+
+void Hub::advance_waiting() {
+    const auto waiting = std::move(waiting_);
+    waiting_.clear();
+    for (Watcher* watcher : waiting) {
+        if (watchers_.count(watcher) != 0) {
+            watcher->advance();
+        }
+    }
+}
+
+void Hub::tick() {
+    timers.advance(static_cast<web::Milliseconds>(now() * 1000),
+                   [](web::TimingWheel::Timer& timer) { static_cast<Alarm&>(timer).on_time(); });
+    history.trim(now());
+    topics.send_presence_changes();
+    if (now() - last_cursors_ >= cursor_seconds) {
+        last_cursors_ = now();
+        router.send_cursors(head_);
+    }
+}
+
+bool Hub::continue_replays() {
+    for (std::size_t turn = 0; turn < replays_at_once && !replaying_.empty(); ++turn) {
+        Watcher* watcher = replaying_.front();
+        replaying_.erase(replaying_.begin());
+        if (watcher->continue_replay()) {
+            replaying_.push_back(watcher);
+        }
+    }
+    return !replaying_.empty();
+}
+
+void Hub::remove(Watcher& watcher) {
+    watchers_.erase(&watcher);
+    waiting_.erase(&watcher);
+    lagging_.erase(std::remove(lagging_.begin(), lagging_.end(), &watcher), lagging_.end());
+    replaying_.erase(std::remove(replaying_.begin(), replaying_.end(), &watcher), replaying_.end());
+}
+
+const TableDescription* Hub::table(const std::string& schema, const std::string& name) const {
+    const auto found = tables_.find({schema, name});
+    return found == tables_.end() ? nullptr : &found->second;
+}
+
+bool Hub::refresh_tables() {
+    if (refreshing_) {
+        return true;
+    }
+    if (now() - tables_time_ < refresh_seconds) {
+        return false;
+    }
+    refreshing_ = true;
+    tables_time_ = now();
+    catalog_.describe_tables([alive = std::weak_ptr<Hub*>(self_)](std::optional<Tables> tables) {
+        const auto self = alive.lock();
+        if (self == nullptr) {
+            return;
+        }
+        Hub& hub = **self;
+        hub.refreshing_ = false;
+        if (tables) {
+            hub.tables_ = std::move(*tables);
+            hub.tables_known_ = true;
+        }
+        hub.advance_waiting();
+    });
+    return true;
+}
+
+} // namespace hub

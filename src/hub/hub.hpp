@@ -1,0 +1,148 @@
+// The heart of the gateway, without sockets and clock: what comes from the slot goes into the history and to whom it
+// concerns; channels come, resume, and go.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "hub/limits.hpp"
+#include "hub/people.hpp"
+#include "hub/router.hpp"
+#include "hub/topics.hpp"
+#include "stream/assembler.hpp"
+#include "stream/history.hpp"
+#include "web/timing_wheel.hpp"
+
+namespace hub {
+
+// A table that may be subscribed to, as the database describes it.
+struct TableDescription {
+    wire::Access access = wire::Access::Unregistered;
+    std::vector<stream::Column> columns;
+};
+using Tables = std::map<std::pair<std::string, std::string>, TableDescription>; // by schema and table
+
+class Clock {
+  public:
+    virtual double now() const = 0;      // seconds; does not run backwards
+    virtual double unix_now() const = 0; // Unix time, seconds
+
+  protected:
+    ~Clock() = default;
+};
+
+// What the hub needs of the database beside the stream.
+class Catalog {
+  public:
+    // Calls `done` later, never at once; empty when the database cannot be asked now.
+    virtual void describe_tables(std::function<void(std::optional<Tables>)> done) = 0;
+
+  protected:
+    ~Catalog() = default;
+};
+
+// Something that is due at a time; see Hub::timers, whose times are milliseconds of Hub::now().
+class Alarm : public web::TimingWheel::Timer {
+  public:
+    virtual void on_time() = 0;
+
+  protected:
+    ~Alarm() = default;
+};
+
+// A change subscription that may have to wait, to resume, and to end: what a channel and an event stream have in common.
+class Watcher : public Subscriber, public Viewer {
+  public:
+    virtual ~Watcher() = default;
+    // Something that it may be waiting for has happened.
+    virtual void advance() = 0;
+    // The stream has lost changes: whatever it has may be wrong.
+    virtual void on_gap(protocol::Cursor head) = 0;
+    // Goes on with a replay; whether it has to be called again.
+    virtual bool continue_replay() = 0;
+    // Its socket takes less than comes: from `last` on it reads the history at the socket's pace.
+    virtual void fall_behind(protocol::Cursor last) = 0;
+};
+
+// One thread.
+class Hub final : public stream::Sink {
+  public:
+    Hub(const Clock& clock, Directory& directory, Catalog& catalog, Gatekeeper& gatekeeper,
+        const stream::HistoryLimits& history);
+
+    virtual ~Hub() = default;
+
+    // The stream begins (again): everything behind `confirmed` will come. `target` is how far the server had written: until
+    // the stream is there, what comes may be older than those who wait. When `lost` the slot is another one than before.
+    void on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lost);
+    void on_stream_end();
+    // Whether subscriptions can become live.
+    bool ready() const { return streaming_ && caught_up_; }
+    bool streaming() const { return streaming_; }
+
+    void on_change(const stream::Change& change) override;
+    void on_commit(std::uint32_t xid, protocol::Cursor commit, std::uint64_t end_lsn) override;
+    void on_progress(std::uint64_t lsn) override;
+
+    double now() const { return clock_.now(); }
+    double unix_now() const { return clock_.unix_now(); }
+
+    // Everything that is done from time to time; call it some ten times a second.
+    void tick();
+    // Goes on with replays for a while; whether there is more to do at once.
+    bool continue_replays();
+
+    // How far the stream has come: everything up to there has been routed.
+    protocol::Cursor head() const { return head_; }
+    // The same, never in the middle of a transaction.
+    protocol::Cursor complete_head() const { return complete_head_; }
+
+    // Table descriptions; null when nothing is known of a table. They may be some time old: ask for new ones when
+    // something is missing.
+    const TableDescription* table(const std::string& schema, const std::string& name) const;
+    bool tables_known() const { return tables_known_; }
+    // Whether newer descriptions are on their way; then watchers are advanced when they have come.
+    bool refresh_tables();
+
+    void add(Watcher& watcher) { watchers_.insert(&watcher); }
+    void remove(Watcher& watcher);
+    void wait(Watcher& watcher) { waiting_.insert(&watcher); }
+    void begin_replay(Watcher& watcher) { replaying_.push_back(&watcher); }
+    void note_lagging(Watcher& watcher) { lagging_.push_back(&watcher); }
+
+    Router router;
+    Topics topics;
+    People people;
+    BindingKinds kinds;
+    stream::History history;
+    Gatekeeper& gatekeeper;
+    Limits limits;
+    Counters counters;
+    web::TimingWheel timers;
+    std::string extension_schema; // where tenant_memberships is
+
+  private:
+    void note_head(protocol::Cursor cursor);
+    void advance_waiting();
+
+    const Clock& clock_;
+    Catalog& catalog_;
+    Tables tables_;
+    bool tables_known_ = false, refreshing_ = false;
+    double tables_time_ = -1e9;
+    bool streaming_ = false, caught_up_ = false;
+    std::uint64_t target_ = 0;
+    protocol::Cursor head_, complete_head_;
+    double last_cursors_ = 0;
+    std::unordered_set<Watcher*> watchers_, waiting_;
+    std::vector<Watcher*> replaying_, lagging_;
+    std::shared_ptr<Hub*> self_ = std::make_shared<Hub*>(this);
+};
+
+} // namespace hub

@@ -1,0 +1,459 @@
+#include "hub/router.hpp"
+
+#include <algorithm>
+
+namespace hub {
+
+namespace {
+
+// Scopes as texts: one letter, and the tenant.
+const std::string everybody = "e";
+const std::string every_tenant = "a";
+
+std::string scope_of_tenant(std::string_view tenant) {
+    std::string scope = "t";
+    scope += tenant;
+    return scope;
+}
+
+std::string table_key(std::string_view schema, std::string_view table) {
+    std::string key(schema);
+    key += '\0'; // cannot stand in a name
+    key += table;
+    return key;
+}
+
+bool has_wildcard(const BindingKind& kind) {
+    return kind.schema == "*" || kind.table == "*";
+}
+
+bool wants(const BindingKind& kind, stream::Kind change) {
+    switch (kind.event) {
+    case protocol::Event::All:
+        return true;
+    case protocol::Event::Insert:
+        return change == stream::Kind::Insert;
+    case protocol::Event::Update:
+        return change == stream::Kind::Update;
+    case protocol::Event::Delete:
+        return change == stream::Kind::Delete;
+    }
+    return false;
+}
+
+} // namespace
+
+bool Router::ScopeIndex::empty() const {
+    return entries.empty() && by_equality.empty();
+}
+
+void Router::subscribe(Subscription& subscription, const Sight& sight) {
+    std::string key(1, static_cast<char>('0' + static_cast<int>(subscription.encoding)));
+    std::vector<std::shared_ptr<BindingKind>> kinds;
+    for (const auto& kind : subscription.kinds) {
+        if (std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) {
+            kinds.push_back(kind);
+            key += std::to_string(kind->id);
+            key += ',';
+        }
+    }
+    key += subscription.topic;
+    auto& known = shapes_[key];
+    subscription.shape = known.lock();
+    if (subscription.shape == nullptr) {
+        subscription.shape = std::make_shared<Shape>();
+        subscription.shape->encoding = subscription.encoding;
+        subscription.shape->topic = subscription.topic;
+        subscription.shape->kinds = std::move(kinds);
+        subscription.shape->key = std::move(key);
+        known = subscription.shape;
+    }
+    join_scope(subscription, everybody);
+    if (sight.every_tenant) {
+        join_scope(subscription, every_tenant);
+        return;
+    }
+    for (const std::string& tenant : sight.tenants) {
+        allow(subscription, tenant);
+    }
+}
+
+void Router::unsubscribe(Subscription& subscription) {
+    if (subscription.shape == nullptr) {
+        return;
+    }
+    while (!subscription.places.empty()) {
+        leave_place(subscription, subscription.places.size() - 1);
+    }
+    if (subscription.cursor_due) {
+        subscription.cursor_due = false;
+        cursor_due_.erase(std::find(cursor_due_.begin(), cursor_due_.end(), &subscription));
+    }
+    if (subscription.shape.use_count() == 1) {
+        shapes_.erase(subscription.shape->key);
+    }
+    subscription.shape.reset();
+}
+
+void Router::allow(Subscription& subscription, const std::string& tenant) {
+    const auto sees_all = [](const Subscription::Place& place) {
+        return place.audience->scope == every_tenant;
+    };
+    if (subscription.shape != nullptr &&
+        std::none_of(subscription.places.begin(), subscription.places.end(), sees_all)) {
+        join_scope(subscription, scope_of_tenant(tenant));
+    }
+}
+
+void Router::forbid(Subscription& subscription, const std::string& tenant) {
+    const std::string scope = scope_of_tenant(tenant);
+    for (std::size_t place = 0; place < subscription.places.size(); ++place) {
+        if (subscription.places[place].audience->scope == scope) {
+            leave_place(subscription, place);
+            return;
+        }
+    }
+}
+
+void Router::join_scope(Subscription& subscription, const std::string& scope) {
+    Shape& shape = *subscription.shape;
+    auto& audience = shape.audiences[scope];
+    if (audience == nullptr) {
+        audience = std::make_unique<Audience>();
+        audience->shape = &shape;
+        audience->scope = scope;
+        for (const auto& kind : shape.kinds) {
+            wildcards_ += has_wildcard(*kind) ? 1 : 0;
+            add_entry(tables_[table_key(kind->schema, kind->table)], scope, {kind.get(), audience.get()});
+        }
+    }
+    for (const Subscription::Place& place : subscription.places) {
+        if (place.audience == audience.get()) {
+            return;
+        }
+    }
+    subscription.places.push_back({audience.get(), static_cast<std::uint32_t>(audience->members.size())});
+    audience->members.push_back(&subscription);
+}
+
+void Router::leave_place(Subscription& subscription, std::size_t place) {
+    const auto [audience, index] = subscription.places[place];
+    subscription.places.erase(subscription.places.begin() + static_cast<std::ptrdiff_t>(place));
+    // The last one takes the place.
+    Subscription* last = audience->members.back();
+    audience->members[index] = last;
+    audience->members.pop_back();
+    if (last != &subscription) {
+        for (Subscription::Place& other : last->places) {
+            if (other.audience == audience) {
+                other.index = index;
+            }
+        }
+    }
+    if (audience->members.empty()) {
+        remove_entries(*audience);
+        audience->shape->audiences.erase(std::string(audience->scope));
+    }
+}
+
+void Router::add_entry(Table& table, const std::string& scope, Entry entry) {
+    ScopeIndex& index = table.scopes[scope];
+    // A row that leaves a filter has another value than the filter demands.
+    if (table.relation != nullptr && entry.kind->filter != nullptr && !entry.kind->leaving &&
+        !has_wildcard(*entry.kind)) {
+        if (auto equality = entry.kind->filter->equality(table.relation)) {
+            auto by_column =
+                std::find_if(index.by_equality.begin(), index.by_equality.end(),
+                             [&](const EqualityIndex& one) { return one.column == equality->column; });
+            if (by_column == index.by_equality.end()) {
+                const auto& columns = table.relation->columns;
+                const auto column =
+                    std::find_if(columns.begin(), columns.end(),
+                                 [&](const stream::Column& one) { return one.name == equality->column; });
+                by_column = index.by_equality.insert(index.by_equality.end(),
+                                                     {equality->column, column->type_name, {}});
+            }
+            by_column->entries[equality->key].push_back(entry);
+            return;
+        }
+    }
+    index.entries.push_back(entry);
+}
+
+void Router::remove_entries(Audience& audience) {
+    const auto of_audience = [&](const Entry& entry) { return entry.audience == &audience; };
+    for (const auto& kind : audience.shape->kinds) {
+        wildcards_ -= has_wildcard(*kind) ? 1 : 0;
+        const auto table = tables_.find(table_key(kind->schema, kind->table));
+        if (table == tables_.end()) {
+            continue; // another binding to the same table was the last one
+        }
+        const auto scope = table->second.scopes.find(audience.scope);
+        if (scope == table->second.scopes.end()) {
+            continue;
+        }
+        ScopeIndex& index = scope->second;
+        std::erase_if(index.entries, of_audience);
+        for (EqualityIndex& by_column : index.by_equality) {
+            // Only where it can be: these maps may be large.
+            const auto equality =
+                kind->filter != nullptr ? kind->filter->equality(table->second.relation) : std::nullopt;
+            if (equality && equality->column == by_column.column) {
+                const auto entries = by_column.entries.find(equality->key);
+                if (entries != by_column.entries.end()) {
+                    std::erase_if(entries->second, of_audience);
+                    if (entries->second.empty()) {
+                        by_column.entries.erase(entries);
+                    }
+                }
+            }
+        }
+        std::erase_if(index.by_equality, [](const EqualityIndex& one) { return one.entries.empty(); });
+        if (index.empty()) {
+            table->second.scopes.erase(scope);
+            if (table->second.scopes.empty()) {
+                tables_.erase(table);
+            }
+        }
+    }
+}
+
+void Router::rebuild(Table& table, const std::shared_ptr<const stream::Relation>& relation) {
+    auto scopes = std::move(table.scopes);
+    table.scopes.clear();
+    table.relation = relation;
+    for (auto& [scope, index] : scopes) {
+        for (const Entry& entry : index.entries) {
+            add_entry(table, scope, entry);
+        }
+        for (const EqualityIndex& by_column : index.by_equality) {
+            for (const auto& [key, entries] : by_column.entries) {
+                for (const Entry& entry : entries) {
+                    add_entry(table, scope, entry);
+                }
+            }
+        }
+    }
+}
+
+void Router::begin(const stream::Change& change) {
+    ++stamp_;
+    writer_.begin(change);
+}
+
+void Router::match(const stream::Change& change, BindingKind& kind, std::vector<Match>& matches) {
+    if (!wants(kind, change.kind) || !kind.is_for(*change.relation)) {
+        return;
+    }
+    if (kind.filter == nullptr) {
+        matches.push_back({&kind, false});
+        return;
+    }
+    if (change.kind == stream::Kind::Delete ? kind.filter->passes_old(change, stamp_)
+                                            : kind.filter->passes_new(change, stamp_)) {
+        matches.push_back({&kind, false});
+    } else if (kind.leaving && change.kind == stream::Kind::Update &&
+               kind.filter->passes_old(change, stamp_)) {
+        matches.push_back({&kind, true});
+    }
+}
+
+void Router::consider(const stream::Change& change, const Entry& entry) {
+    Audience& audience = *entry.audience;
+    if (audience.stamp != stamp_) {
+        audience.stamp = stamp_;
+        audience.matches.clear();
+    }
+    const bool first = audience.matches.empty();
+    match(change, *entry.kind, audience.matches);
+    if (first && !audience.matches.empty()) {
+        touched_.push_back(&audience);
+    }
+}
+
+void Router::look_into(const stream::Change& change, Table& table, const std::string& scope) {
+    const auto found = table.scopes.find(scope);
+    if (found == table.scopes.end()) {
+        return;
+    }
+    for (const Entry& entry : found->second.entries) {
+        consider(change, entry);
+    }
+    for (const EqualityIndex& by_column : found->second.by_equality) {
+        if (change.omitted) {
+            for (const auto& [key, entries] : by_column.entries) {
+                for (const Entry& entry : entries) {
+                    consider(change, entry);
+                }
+            }
+            continue;
+        }
+        const auto& row = change.kind == stream::Kind::Delete ? change.old_record : change.record;
+        const auto key =
+            row ? protocol::RowFilter::key_of(by_column.column, by_column.type_name, *row) : std::nullopt;
+        const auto entries = key ? by_column.entries.find(*key) : by_column.entries.end();
+        if (entries != by_column.entries.end()) {
+            for (const Entry& entry : entries->second) {
+                consider(change, entry);
+            }
+        }
+    }
+}
+
+std::size_t Router::route(const stream::Change& change, const stream::Scope& scope) {
+    if (change.kind == stream::Kind::Broadcast) {
+        return 0;
+    }
+    if (change.kind == stream::Kind::Truncate) {
+        return route_truncate(change);
+    }
+    begin(change);
+    touched_.clear();
+    const stream::Relation& relation = *change.relation;
+    const bool of_tenant = scope.kind == stream::Scope::Kind::Tenant;
+    const std::string own = of_tenant ? scope_of_tenant(scope.tenant) : everybody;
+    const auto look = [&](Table& table) {
+        look_into(change, table, own);
+        if (of_tenant) {
+            look_into(change, table, every_tenant);
+        }
+    };
+    if (const auto table = tables_.find(table_key(relation.schema, relation.table)); table != tables_.end()) {
+        if (table->second.relation != change.relation) {
+            rebuild(table->second, change.relation);
+        }
+        look(table->second);
+    }
+    if (wildcards_ > 0) {
+        for (const std::string& key :
+             {table_key(relation.schema, "*"), table_key("*", relation.table), table_key("*", "*")}) {
+            if (const auto table = tables_.find(key); table != tables_.end()) {
+                look(table->second);
+            }
+        }
+    }
+    std::size_t delivered = 0;
+    for (Audience* audience : touched_) {
+        delivered += deliver_to_audience(*audience);
+    }
+    return delivered;
+}
+
+namespace {
+
+// Sorts matches of one payload together and calls use(span) for each group.
+template <class Use> void for_each_payload(std::vector<Match>& matches, Use&& use) {
+    auto from = matches.begin();
+    while (from != matches.end()) {
+        const Match first = *from;
+        const auto end = std::stable_partition(from, matches.end(),
+                                               [&](const Match& match) { return alike(first, match); });
+        use(std::span<const Match>(from, end));
+        from = end;
+    }
+}
+
+} // namespace
+
+std::size_t Router::deliver_to_audience(Audience& audience) {
+    for_each_payload(audience.matches, [&](std::span<const Match> matches) {
+        const FramePointer frame = writer_.frame(audience.shape->encoding, audience.shape->topic, matches);
+        for (Subscription* member : audience.members) {
+            member->subscriber.deliver(frame);
+        }
+    });
+    for (Subscription* member : audience.members) {
+        if (!member->cursor_due) {
+            member->cursor_due = true;
+            cursor_due_.push_back(member);
+        }
+    }
+    return audience.members.size();
+}
+
+bool Router::deliver(std::vector<Match>& matches, Subscription& subscription) {
+    for_each_payload(matches, [&](std::span<const Match> group) {
+        subscription.subscriber.deliver(writer_.frame(subscription.encoding, subscription.topic, group));
+    });
+    return !matches.empty();
+}
+
+namespace {
+
+FramePointer truncate_frame(const stream::Change& change, Encoding encoding, std::string_view topic) {
+    const std::string text =
+        "table " + change.relation->schema + "." + change.relation->table + " was truncated";
+    protocol::SystemMessage message;
+    message.extension = "postgres_changes";
+    message.message = text;
+    message.cursor = change.cursor;
+    message.refetch = true;
+    return system_frame(encoding, topic, message);
+}
+
+} // namespace
+
+// The stock client knows no event for it. All rows of all tenants are gone, so whoever watches the table has to look again.
+std::size_t Router::route_truncate(const stream::Change& change) {
+    ++stamp_;
+    std::size_t delivered = 0;
+    const stream::Relation& relation = *change.relation;
+    for (const std::string& key :
+         {table_key(relation.schema, relation.table), table_key(relation.schema, "*"),
+          table_key("*", relation.table), table_key("*", "*")}) {
+        const auto table = tables_.find(key);
+        if (table == tables_.end()) {
+            continue;
+        }
+        // Every subscription is in the scope of everybody, and only once.
+        const auto scope = table->second.scopes.find(everybody);
+        if (scope == table->second.scopes.end()) {
+            continue;
+        }
+        const auto tell = [&](const Entry& entry) {
+            for (Subscription* member : entry.audience->members) {
+                if (member->stamp != stamp_) {
+                    member->stamp = stamp_;
+                    member->subscriber.deliver(truncate_frame(change, member->encoding, member->topic));
+                    ++delivered;
+                }
+            }
+        };
+        std::for_each(scope->second.entries.begin(), scope->second.entries.end(), tell);
+        for (const EqualityIndex& by_column : scope->second.by_equality) {
+            for (const auto& [value, entries] : by_column.entries) {
+                std::for_each(entries.begin(), entries.end(), tell);
+            }
+        }
+    }
+    return delivered;
+}
+
+bool Router::replay_truncate(const stream::Change& change, Subscription& subscription) {
+    const bool watches = std::any_of(subscription.kinds.begin(), subscription.kinds.end(),
+                                     [&](const auto& kind) { return kind->is_for(*change.relation); });
+    if (watches) {
+        subscription.subscriber.deliver(truncate_frame(change, subscription.encoding, subscription.topic));
+    }
+    return watches;
+}
+
+void Router::send_cursor(Subscription& subscription, protocol::Cursor head) {
+    subscription.subscriber.deliver(cursor_frame(subscription.encoding, subscription.topic, head));
+}
+
+void Router::send_cursors(protocol::Cursor head) {
+    const Shape* shape = nullptr;
+    FramePointer frame;
+    for (Subscription* subscription : cursor_due_) {
+        if (subscription->shape.get() != shape) {
+            shape = subscription->shape.get();
+            frame = cursor_frame(subscription->encoding, subscription->topic, head);
+        }
+        subscription->cursor_due = false;
+        subscription->subscriber.deliver(frame);
+    }
+    cursor_due_.clear();
+}
+
+} // namespace hub

@@ -1,0 +1,118 @@
+// Who gets a change. What nobody wants costs nothing: bindings are found by table, tenant and the value that their filter
+// demands. What many want is written once.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "hub/subscription.hpp"
+#include "hub/writer.hpp"
+#include "stream/history.hpp"
+
+namespace hub {
+
+// Subscriptions of equal form: their clients get the same bytes.
+struct Shape {
+    Encoding encoding = Encoding::PhoenixTwo;
+    std::string topic;
+    std::vector<std::shared_ptr<BindingKind>> kinds;            // each once
+    std::map<std::string, std::unique_ptr<Audience>> audiences; // by scope
+    std::string key;
+};
+
+// Subscriptions of one shape that may see the rows of one scope.
+struct Audience {
+    Shape* shape = nullptr;
+    std::string scope;
+    std::vector<Subscription*> members;
+
+    // About the change that is being routed.
+    std::uint64_t stamp = 0;
+    std::vector<Match> matches;
+};
+
+// Not thread-safe.
+class Router {
+  public:
+    // A subscription becomes live: it gets every change that is routed from now on, and that `sight` lets it see.
+    void subscribe(Subscription& subscription, const Sight& sight);
+    void unsubscribe(Subscription& subscription);
+    // A tenant more or less for a subscription that is live.
+    void allow(Subscription& subscription, const std::string& tenant);
+    void forbid(Subscription& subscription, const std::string& tenant);
+
+    // Delivers a change to all who are live. Returns how many.
+    std::size_t route(const stream::Change& change, const stream::Scope& scope);
+
+    // Delivers a change to one subscription that is not live, whoever else wants it; `wanted(index)` says whether binding
+    // `index` wants it. The caller has looked whether the subscription may see it. Returns whether anything was delivered.
+    template <class Wanted>
+    bool replay(const stream::Change& change, Subscription& subscription, Wanted&& wanted) {
+        if (change.kind == stream::Kind::Truncate) {
+            return replay_truncate(change, subscription);
+        }
+        begin(change);
+        std::vector<Match> matches;
+        for (std::size_t index = 0; index < subscription.kinds.size(); ++index) {
+            if (wanted(index)) {
+                match(change, *subscription.kinds[index], matches);
+            }
+        }
+        return deliver(matches, subscription);
+    }
+
+    // Everybody who got changes since the last time is told how far the stream has come.
+    void send_cursors(protocol::Cursor head);
+    void send_cursor(Subscription& subscription, protocol::Cursor head);
+
+    std::size_t shape_count() const { return shapes_.size(); }
+
+  private:
+    struct Entry {
+        BindingKind* kind = nullptr;
+        Audience* audience = nullptr;
+    };
+    struct EqualityIndex {
+        std::string column, type_name;
+        std::unordered_map<std::string, std::vector<Entry>> entries;
+    };
+    struct ScopeIndex {
+        std::vector<Entry> entries; // those that have to be looked at for each change
+        std::vector<EqualityIndex> by_equality;
+        bool empty() const;
+    };
+    struct Table {
+        std::shared_ptr<const stream::Relation> relation; // that the indexes are made for; null for wildcards
+        std::unordered_map<std::string, ScopeIndex> scopes;
+    };
+
+    void join_scope(Subscription& subscription, const std::string& scope);
+    void leave_place(Subscription& subscription, std::size_t place);
+    void add_entry(Table& table, const std::string& scope, Entry entry);
+    void remove_entries(Audience& audience);
+    void rebuild(Table& table, const std::shared_ptr<const stream::Relation>& relation);
+
+    void begin(const stream::Change& change);
+    void match(const stream::Change& change, BindingKind& kind, std::vector<Match>& matches);
+    void consider(const stream::Change& change, const Entry& entry);
+    void look_into(const stream::Change& change, Table& table, const std::string& scope);
+    std::size_t deliver_to_audience(Audience& audience);
+    bool deliver(std::vector<Match>& matches, Subscription& subscription);
+    std::size_t route_truncate(const stream::Change& change);
+    static bool replay_truncate(const stream::Change& change, Subscription& subscription);
+
+    std::unordered_map<std::string, std::weak_ptr<Shape>> shapes_;
+    std::unordered_map<std::string, Table> tables_; // by schema and table, either of which may be *
+    std::size_t wildcards_ = 0;                     // entries in tables with a wildcard
+    std::uint64_t stamp_ = 0;
+    std::vector<Audience*> touched_;
+    std::vector<Subscription*> cursor_due_;
+    ChangeWriter writer_;
+};
+
+} // namespace hub

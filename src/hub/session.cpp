@@ -1,0 +1,165 @@
+#include "hub/session.hpp"
+
+#include <algorithm>
+
+#include "hub/channel.hpp"
+#include "protocol/join.hpp"
+#include "protocol/reply.hpp"
+
+namespace hub {
+
+Session::Session(Hub& hub, Connection& connection, protocol::Version version, std::string token)
+    : hub_(hub), connection_(connection), token_(std::move(token)), version_(version) {}
+
+Session::~Session() = default;
+
+void Session::sweep() {
+    ended_.clear();
+}
+
+void Session::end(Channel& channel) {
+    const auto found = std::find_if(channels_.begin(), channels_.end(),
+                                    [&](const auto& one) { return one.get() == &channel; });
+    if (found != channels_.end()) {
+        ended_.push_back(std::move(*found));
+        channels_.erase(found);
+    }
+}
+
+Channel* Session::find(std::string_view topic, const std::optional<std::string>& join_ref) {
+    for (const auto& channel : channels_) {
+        // A message for an earlier join of the topic is late.
+        if (channel->topic() == topic && (!join_ref || channel->join_ref() == join_ref)) {
+            return channel.get();
+        }
+    }
+    return nullptr;
+}
+
+bool Session::take_message() {
+    ++hub_.counters.messages_in;
+    sweep();
+    const auto rate = static_cast<double>(hub_.limits.messages_per_second);
+    if (messages_.take(hub_.now(), rate, rate * 2)) {
+        return true;
+    }
+    connection_.close(web::close_code::policy, "more than " +
+                                                   std::to_string(hub_.limits.messages_per_second) +
+                                                   " messages per second");
+    return false;
+}
+
+void Session::on_text(std::string_view frame) {
+    if (!take_message()) {
+        return;
+    }
+    // Kept by nobody: an idle session costs no parser.
+    static thread_local protocol::Decoder decoder;
+    static thread_local protocol::ClientMessage message;
+    if (!decoder.decode(version_, frame, message)) {
+        ++hub_.counters.messages_malformed;
+        return; // dropped, as the original does; the connection goes on
+    }
+    if (message.topic == "phoenix" && message.event == "heartbeat") {
+        write([&](wire::ByteBuffer& out) {
+            protocol::write_reply(out, version_, std::nullopt, message.ref, message.topic, true);
+        });
+        for (const auto& channel : channels_) {
+            channel->send_cursor_if_moved();
+        }
+        return;
+    }
+    if (message.event == "phx_join") {
+        on_join(message);
+        return;
+    }
+    if (Channel* channel = find(message.topic, message.join_ref)) {
+        channel->on_message(message);
+        return;
+    }
+    const bool leaves = message.event == "phx_leave";
+    write([&](wire::ByteBuffer& out) {
+        if (leaves) {
+            protocol::write_reply(out, version_, message.join_ref, message.ref, message.topic, true);
+        } else {
+            protocol::write_refusal(out, version_, message.join_ref, message.ref, message.topic,
+                                    "unmatched topic");
+        }
+    });
+}
+
+void Session::on_binary(std::string_view frame) {
+    if (!take_message()) {
+        return;
+    }
+    protocol::BroadcastPush push;
+    std::string error;
+    if (version_ != protocol::Version::Two || !protocol::decode_broadcast_push(frame, push, error)) {
+        ++hub_.counters.messages_malformed;
+        return;
+    }
+    protocol::ClientMessage message;
+    message.join_ref = push.join_ref;
+    message.ref = push.ref;
+    message.topic = push.topic;
+    if (Channel* channel = find(push.topic, push.join_ref)) {
+        channel->on_broadcast(message, {push.event, push.payload, {}, push.is_json});
+    }
+}
+
+void Session::on_join(const protocol::ClientMessage& message) {
+    const auto refuse = [&](const std::string& reason) {
+        ++hub_.counters.joins_refused;
+        write([&](wire::ByteBuffer& out) {
+            protocol::write_refusal(out, version_, message.join_ref, message.ref, message.topic, reason);
+        });
+    };
+    ++hub_.counters.joins;
+    const Limits& limits = hub_.limits;
+    if (!protocol::channel_of(message.topic)) {
+        refuse(message.topic == "realtime:" ? "TopicNameRequired: a topic is realtime: and a name"
+                                            : "unmatched topic");
+        return;
+    }
+    if (message.topic.size() > limits.topic_bytes) {
+        refuse("TopicNameTooLong: a topic has at most " + std::to_string(limits.topic_bytes) + " bytes");
+        return;
+    }
+    if (Channel* before = find(message.topic, std::nullopt)) {
+        before->replace();
+    }
+    const auto rate = static_cast<double>(limits.joins_per_second);
+    if (!joins_.take(hub_.now(), rate, rate)) {
+        refuse("ClientJoinRateLimitReached: more than " + std::to_string(limits.joins_per_second) +
+               " joins per second");
+        return;
+    }
+    if (channels_.size() >= limits.channels_per_socket) {
+        refuse("ChannelRateLimitReached: more than " + std::to_string(limits.channels_per_socket) +
+               " channels on one connection");
+        return;
+    }
+    std::string error;
+    std::optional<protocol::Join> join = protocol::read_join(message.payload, error);
+    if (!join) {
+        refuse("InvalidJoinPayload: " + error);
+        return;
+    }
+    auto identity = hub_.gatekeeper.identify(join->access_token ? *join->access_token : token_);
+    if (const auto* denial = std::get_if<Denial>(&identity)) {
+        refuse(denial->code + ": " + denial->message);
+        return;
+    }
+    channels_.push_back(std::make_unique<Channel>(*this, message.topic, message));
+    channels_.back()->join(std::move(*join), std::get<IdentityPointer>(identity));
+}
+
+std::vector<ChannelReport> Session::report() const {
+    std::vector<ChannelReport> reports;
+    for (const auto& channel : channels_) {
+        reports.push_back(channel->report());
+    }
+    return reports;
+}
+
+} // namespace hub

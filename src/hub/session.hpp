@@ -1,0 +1,78 @@
+// One WebSocket client and its channels: the Phoenix protocol as the stock client speaks it.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/hub.hpp"
+#include "protocol/message.hpp"
+#include "wire/byte_buffer.hpp"
+
+namespace hub {
+
+class Channel;
+
+// The socket, as a session sees it.
+class Connection {
+  public:
+    virtual void send(const FramePointer& frame) = 0;
+    // Ends the connection behind what was sent. `code` is a close code of RFC 6455.
+    virtual void close(std::uint16_t code, std::string_view reason) = 0;
+    virtual std::size_t queued_bytes() const = 0;
+
+  protected:
+    ~Connection() = default;
+};
+
+// What a channel has cost and given, for the gateway's own reports of its connections.
+struct ChannelReport {
+    std::string subscription_type;
+    std::vector<std::string> tenants;
+    std::uint64_t messages_sent = 0, messages_received = 0, bytes_sent = 0, errors = 0;
+};
+
+// Not thread-safe. Whatever a client sends, nothing is thrown but std::bad_alloc.
+class Session {
+  public:
+    // `token` is what the socket was opened with (apikey): channels that bring none of their own work for its owner.
+    Session(Hub& hub, Connection& connection, protocol::Version version, std::string token);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    void on_text(std::string_view frame);
+    void on_binary(std::string_view frame);
+
+    std::vector<ChannelReport> report() const;
+    std::size_t channel_count() const { return channels_.size(); }
+
+  private:
+    friend class Channel;
+
+    bool take_message();
+    void on_join(const protocol::ClientMessage& message);
+    Channel* find(std::string_view topic, const std::optional<std::string>& join_ref);
+    void end(Channel& channel); // the channel is over; it is destroyed later
+    void sweep();
+    // A text message; write() puts its bytes into the buffer.
+    template <class Write> void write(Write&& write) {
+        wire::ByteBuffer out(largest_message);
+        write(out);
+        connection_.send(Frame::message(web::Opcode::Text, {out.view()}));
+    }
+    static constexpr std::size_t largest_message = 1U << 30;
+
+    Hub& hub_;
+    Connection& connection_;
+    std::string token_;
+    std::vector<std::unique_ptr<Channel>> channels_;
+    std::vector<std::unique_ptr<Channel>> ended_;
+    TokenBucket messages_, joins_;
+    protocol::Version version_;
+};
+
+} // namespace hub

@@ -1,0 +1,62 @@
+// A channel that wants changes, as the router sees it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "hub/binding.hpp"
+#include "hub/frame.hpp"
+#include "protocol/cursor.hpp"
+#include "protocol/message.hpp"
+
+namespace hub {
+
+struct Audience;
+struct Shape;
+
+// How messages are written for a client.
+enum class Encoding : std::uint8_t { PhoenixOne, PhoenixTwo, EventStream };
+
+inline protocol::Version version_of(Encoding encoding) {
+    return encoding == Encoding::PhoenixOne ? protocol::Version::One : protocol::Version::Two;
+}
+
+// Implemented by channels and event streams. Must not subscribe, unsubscribe or destroy a subscription while it is called.
+class Subscriber {
+  public:
+    virtual void deliver(const FramePointer& frame) = 0;
+
+  protected:
+    ~Subscriber() = default;
+};
+
+// Whose rows a subscription may see. The router is told when it changes.
+struct Sight {
+    std::vector<std::string> tenants; // sorted, each once
+    bool every_tenant = false;
+};
+
+// Filled by whoever owns it; the members at the end belong to the router. Must be unsubscribed before it is destroyed.
+struct Subscription {
+    explicit Subscription(Subscriber& owner) : subscriber(owner) {}
+    Subscription(const Subscription&) = delete;
+    Subscription& operator=(const Subscription&) = delete;
+
+    Subscriber& subscriber;
+    Encoding encoding = Encoding::PhoenixTwo;
+    std::string topic;
+    std::vector<std::shared_ptr<BindingKind>> kinds; // in the order of the join, repetitions included
+
+    struct Place {
+        Audience* audience = nullptr;
+        std::uint32_t index = 0;
+    };
+    std::shared_ptr<Shape> shape; // null: not live
+    std::vector<Place> places;
+    bool cursor_due = false; // changes were delivered since the last cursor message
+    std::uint64_t stamp = 0;
+};
+
+} // namespace hub

@@ -1,0 +1,255 @@
+#include "hub/topics.hpp"
+
+#include <algorithm>
+
+#include "protocol/reply.hpp"
+#include "wire/json_text.hpp"
+
+namespace hub {
+
+namespace {
+
+constexpr std::size_t largest_frame = 1U << 30;
+
+struct Meta {
+    std::string reference;
+    std::string payload; // as the client gave it
+};
+
+using Metas = std::map<std::string, std::vector<Meta>>; // by key
+
+// {"phx_ref": "...", <what the client said>}
+void write_meta(wire::ByteBuffer& out, const Meta& meta) {
+    out.append("{\"phx_ref\":");
+    wire::write_json_string(out, meta.reference);
+    const std::string_view members = std::string_view(meta.payload).substr(1);
+    if (members.find('"') != std::string_view::npos) {
+        out.append(',');
+    }
+    out.append(members);
+}
+
+void write_metas(wire::ByteBuffer& out, const Metas& metas) {
+    out.append('{');
+    bool first = true;
+    for (const auto& [key, list] : metas) {
+        if (list.empty()) {
+            continue;
+        }
+        out.append(first ? "" : ",");
+        first = false;
+        wire::write_json_string(out, key);
+        out.append(":{\"metas\":[");
+        for (std::size_t index = 0; index < list.size(); ++index) {
+            out.append(index > 0 ? "," : "");
+            write_meta(out, list[index]);
+        }
+        out.append("]}");
+    }
+    out.append('}');
+}
+
+FramePointer presence_frame(Encoding encoding, std::string_view topic, bool is_state,
+                            std::string_view payload) {
+    wire::ByteBuffer out(largest_frame);
+    protocol::write_presence(out, version_of(encoding), topic, is_state, payload);
+    return Frame::message(web::Opcode::Text, {out.view()});
+}
+
+} // namespace
+
+class Topic {
+  public:
+    std::string name;
+    std::vector<Member*> members;
+    Metas present;
+    Metas joined, left; // since the last presence_diff
+    std::size_t tracked = 0;
+    bool changed = false;
+
+    void remove_meta(const Member& member) {
+        auto& list = present[member.presence_key];
+        const auto meta = std::find_if(list.begin(), list.end(), [&](const Meta& one) {
+            return one.reference == member.presence_reference;
+        });
+        // Who was never announced need not be taken back.
+        auto& fresh = joined[member.presence_key];
+        const auto announced = std::find_if(fresh.begin(), fresh.end(), [&](const Meta& one) {
+            return one.reference == member.presence_reference;
+        });
+        if (announced != fresh.end()) {
+            fresh.erase(announced);
+        } else {
+            left[member.presence_key].push_back(*meta);
+        }
+        list.erase(meta);
+        if (list.empty()) {
+            present.erase(member.presence_key);
+        }
+        --tracked;
+    }
+};
+
+std::string Topics::name_of(std::string_view topic, const std::optional<std::string>& tenant) {
+    std::string name = tenant ? "t" + *tenant : "p";
+    name += '\0';
+    name += topic;
+    return name;
+}
+
+void Topics::join(Member& member, const std::string& name) {
+    auto& topic = topics_[name];
+    if (topic == nullptr) {
+        topic = std::make_shared<Topic>();
+        topic->name = name;
+    }
+    member.place = topic;
+    topic->members.push_back(&member);
+}
+
+void Topics::leave(Member& member) {
+    if (member.place == nullptr) {
+        return;
+    }
+    untrack(member);
+    auto& members = member.place->members;
+    members.erase(std::find(members.begin(), members.end(), &member));
+    if (members.empty()) {
+        topics_.erase(std::string(member.place->name));
+    }
+    member.place.reset();
+}
+
+FramePointer broadcast_frame(Encoding encoding, std::string_view topic, const Broadcast& broadcast) {
+    wire::ByteBuffer out(largest_frame);
+    if (broadcast.is_json) {
+        protocol::write_broadcast(out, version_of(encoding), topic, broadcast.event, broadcast.payload,
+                                  broadcast.metadata);
+        return Frame::message(web::Opcode::Text, {out.view()});
+    }
+    // Only version 2 has a form for bytes, and only with short names.
+    if (encoding != Encoding::PhoenixTwo ||
+        !protocol::write_broadcast_frame(out, topic, broadcast.event, broadcast.metadata, false,
+                                         broadcast.payload)) {
+        return {};
+    }
+    return Frame::message(web::Opcode::Binary, {out.view()});
+}
+
+std::size_t Topics::broadcast(const std::string& name, const Broadcast& broadcast, const Member* sender) {
+    const auto found = topics_.find(name);
+    if (found == topics_.end()) {
+        return 0;
+    }
+    FramePointer frames[2];
+    bool made[2] = {};
+    std::size_t count = 0;
+    for (Member* member : found->second->members) {
+        if (member == sender && !member->hears_itself) {
+            continue;
+        }
+        // All members of a topic call it alike.
+        const auto form = static_cast<std::size_t>(member->encoding == Encoding::PhoenixOne ? 0 : 1);
+        if (!made[form]) {
+            made[form] = true;
+            frames[form] = broadcast_frame(member->encoding, member->topic, broadcast);
+        }
+        if (frames[form]) {
+            member->subscriber.deliver(frames[form]);
+            ++count;
+        }
+    }
+    return count;
+}
+
+void Topics::note_change(const std::shared_ptr<Topic>& topic) {
+    if (!topic->changed) {
+        topic->changed = true;
+        changed_.push_back(topic);
+    }
+}
+
+bool Topics::track(Member& member, std::string_view payload) {
+    if (payload.size() < 2 || payload.front() != '{' || payload.back() != '}') {
+        return false;
+    }
+    const auto& topic = member.place;
+    if (!member.presence_reference.empty()) {
+        for (const Meta& meta : topic->present[member.presence_key]) {
+            if (meta.reference == member.presence_reference && meta.payload == payload) {
+                return true;
+            }
+        }
+        topic->remove_meta(member);
+    }
+    member.presence_reference = std::to_string(++last_reference_);
+    const Meta meta{member.presence_reference, std::string(payload)};
+    topic->present[member.presence_key].push_back(meta);
+    topic->joined[member.presence_key].push_back(meta);
+    ++topic->tracked;
+    note_change(topic);
+    return true;
+}
+
+void Topics::untrack(Member& member) {
+    if (member.presence_reference.empty()) {
+        return;
+    }
+    member.place->remove_meta(member);
+    member.presence_reference.clear();
+    note_change(member.place);
+}
+
+std::size_t Topics::tracked(const Member& member) {
+    return member.place->tracked;
+}
+
+FramePointer Topics::state_for(const Member& member) {
+    // What is not announced yet will be, in the next presence_diff; both together would count it twice.
+    Metas known = member.place->present;
+    for (const auto& [key, fresh] : member.place->joined) {
+        for (const Meta& meta : fresh) {
+            std::erase_if(known[key], [&](const Meta& one) { return one.reference == meta.reference; });
+        }
+    }
+    // Likewise those who have left and will be taken back.
+    for (const auto& [key, gone] : member.place->left) {
+        for (const Meta& meta : gone) {
+            known[key].push_back(meta);
+        }
+    }
+    wire::ByteBuffer out(largest_frame);
+    write_metas(out, known);
+    return presence_frame(member.encoding, member.topic, true, out.view());
+}
+
+void Topics::send_presence_changes() {
+    for (const auto& topic : changed_) {
+        topic->changed = false;
+        wire::ByteBuffer out(largest_frame);
+        out.append("{\"joins\":");
+        write_metas(out, topic->joined);
+        out.append(",\"leaves\":");
+        write_metas(out, topic->left);
+        out.append('}');
+        topic->joined.clear();
+        topic->left.clear();
+        if (out.view() == "{\"joins\":{},\"leaves\":{}}") {
+            continue;
+        }
+        FramePointer frames[2];
+        for (Member* member : topic->members) {
+            if (!member->wants_presence) {
+                continue;
+            }
+            FramePointer& frame = frames[member->encoding == Encoding::PhoenixOne ? 0 : 1];
+            if (!frame) {
+                frame = presence_frame(member->encoding, member->topic, false, out.view());
+            }
+            member->subscriber.deliver(frame);
+        }
+    }
+    changed_.clear();
+}
+
+} // namespace hub

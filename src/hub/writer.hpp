@@ -1,0 +1,60 @@
+// A change as the bytes that clients get: the payload once for each selection of columns, the frame once for each topic.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hub/subscription.hpp"
+#include "protocol/reply.hpp"
+#include "stream/change.hpp"
+#include "wire/byte_buffer.hpp"
+
+namespace hub {
+
+// A binding that a change concerns.
+struct Match {
+    const BindingKind* kind = nullptr;
+    bool left_filter = false; // the row passed its filter before, and does not now
+};
+
+// Two matches whose clients get the same payload.
+inline bool alike(const Match& left, const Match& right) {
+    return left.left_filter == right.left_filter &&
+           (left.kind == right.kind || left.kind->select == right.kind->select);
+}
+
+// Keeps its memory from change to change. Not thread-safe.
+class ChangeWriter {
+  public:
+    ChangeWriter();
+
+    // The change that the next frames are about.
+    void begin(const stream::Change& change);
+    // A message about the change for bindings of one payload; ids of `matches`, in their order, each once.
+    FramePointer frame(Encoding encoding, std::string_view topic, std::span<const Match> matches);
+
+  private:
+    struct Payload {
+        std::vector<std::string> select;
+        bool left_filter = false;
+        wire::ByteBuffer bytes;
+        explicit Payload(std::size_t limit) : bytes(limit) {}
+    };
+    const Payload& payload(const Match& match);
+    void write_payload(Payload& payload);
+
+    const stream::Change* change_ = nullptr;
+    std::vector<std::unique_ptr<Payload>> payloads_;
+    std::size_t used_ = 0;
+    wire::ByteBuffer head_, tail_, columns_, record_, old_record_;
+    std::vector<std::uint32_t> ids_;
+};
+
+FramePointer system_frame(Encoding encoding, std::string_view topic, const protocol::SystemMessage& message);
+FramePointer cursor_frame(Encoding encoding, std::string_view topic, protocol::Cursor cursor);
+
+} // namespace hub

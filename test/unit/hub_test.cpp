@@ -1,0 +1,291 @@
+#include "hub/people.hpp"
+#include "hub/router.hpp"
+#include "hub/topics.hpp"
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+
+#include "stream_maker.hpp"
+
+namespace {
+
+struct Listener final : hub::Subscriber {
+    std::vector<std::string> frames;
+    void deliver(const hub::FramePointer& frame) override { frames.emplace_back(frame->bytes()); }
+};
+
+protocol::Binding binding(const std::string& table, const std::string& filter = {}) {
+    protocol::Binding made;
+    made.table = table;
+    made.filter = filter;
+    return made;
+}
+
+// Every wish of every subscriber against every change, the slow way, beside the router with its indexes.
+TEST(HubRouter, DeliversExactlyWhatEachSubscriberWantsAndMaySee) {
+    std::mt19937 random(20261124);
+    const auto pick = [&](int count) { return static_cast<int>(random() % static_cast<unsigned>(count)); };
+    const std::vector<std::string> tenants{"a", "b", "c"};
+    const std::vector<std::string> tables{"orders", "plans", "*"};
+    const std::vector<std::string> filters{"",
+                                           "status=eq.x",
+                                           "status=eq.y,number=gt.5",
+                                           "number=eq.3",
+                                           "number=lt.4",
+                                           "or=(status.eq.x,number.eq.7)",
+                                           "no_such_column=eq.1"};
+    auto orders = made::relation(7, "orders");
+    const auto plans = made::relation(8, "plans", wire::Access::Public);
+    hub::BindingKinds kinds;
+    hub::Router router;
+    struct One {
+        Listener listener;
+        std::unique_ptr<hub::Subscription> subscription;
+        std::set<std::string> tenants;
+        bool all = false;
+        std::size_t expected = 0;
+    };
+    std::vector<std::unique_ptr<One>> ones;
+    const auto enter = [&] {
+        auto one = std::make_unique<One>();
+        one->subscription = std::make_unique<hub::Subscription>(one->listener);
+        one->subscription->topic = "realtime:" + std::to_string(pick(3));
+        const int count = 1 + pick(3);
+        for (int index = 0; index < count; ++index) {
+            auto wish = binding(tables[static_cast<std::size_t>(pick(3))],
+                                filters[static_cast<std::size_t>(pick(7))]);
+            wish.event = static_cast<protocol::Event>(pick(4));
+            one->subscription->kinds.push_back(std::get<0>(kinds.find(wish)));
+        }
+        hub::Sight sight;
+        one->all = pick(10) == 0;
+        sight.every_tenant = one->all;
+        for (const std::string& tenant : tenants) {
+            if (pick(2) == 0) {
+                sight.tenants.push_back(tenant);
+                one->tenants.insert(tenant);
+            }
+        }
+        router.subscribe(*one->subscription, sight);
+        ones.push_back(std::move(one));
+    };
+    std::uint64_t lsn = 100;
+    for (int round = 0; round < 3000; ++round) {
+        const int what = pick(20);
+        if (what == 0 || ones.size() < 20) {
+            enter();
+            continue;
+        }
+        One& someone = *ones[static_cast<std::size_t>(pick(static_cast<int>(ones.size())))];
+        const std::string& tenant = tenants[static_cast<std::size_t>(pick(3))];
+        if (what == 1) {
+            router.unsubscribe(*someone.subscription);
+            std::erase_if(ones, [&](const auto& one) { return one.get() == &someone; });
+            continue;
+        }
+        if (what == 2) {
+            router.forbid(*someone.subscription, tenant);
+            someone.tenants.erase(tenant);
+            continue;
+        }
+        if (what == 3) {
+            router.allow(*someone.subscription, tenant);
+            someone.tenants.insert(tenant);
+            continue;
+        }
+        if (what == 4) {
+            orders = made::relation(7, "orders"); // the table changed: all indexes are made anew
+        }
+        const bool is_public = pick(3) == 0;
+        const std::string row = std::string(R"({"id":1,"status":")") + (pick(2) == 0 ? "x" : "y") +
+                                R"(","number":)" + std::to_string(pick(9)) + "}";
+        stream::Change change =
+            made::insert(is_public ? plans : orders, {++lsn, 1}, is_public ? "" : tenant, row);
+        if (is_public) {
+            change.tenant.reset();
+        }
+        change.kind = static_cast<stream::Kind>(pick(3));
+        if (change.kind == stream::Kind::Delete) {
+            change.old_record = change.record;
+            change.record.reset();
+        }
+        for (auto& one : ones) {
+            bool wanted = false;
+            for (const auto& kind : one->subscription->kinds) {
+                const bool event = kind->event == protocol::Event::All ||
+                                   static_cast<int>(kind->event) == static_cast<int>(change.kind) + 1;
+                std::vector<protocol::FilterColumn> columns;
+                for (const stream::Column& column : change.relation->columns) {
+                    columns.push_back({column.name, column.type_name});
+                }
+                bool passes = kind->filter == nullptr;
+                if (!passes) {
+                    const auto bound = protocol::RowFilter::bind(kind->filter->filter(), columns);
+                    passes = bound.index() == 0 && std::get<0>(bound).passes(row);
+                }
+                wanted = wanted ||
+                         (event && passes && (kind->table == "*" || kind->table == change.relation->table));
+            }
+            const bool may = is_public || one->all || one->tenants.count(tenant) != 0;
+            one->expected += wanted && may ? 1 : 0;
+        }
+        router.route(change, *stream::scope_of(change));
+        for (const auto& one : ones) {
+            ASSERT_EQ(one->listener.frames.size(), one->expected) << "round " << round;
+        }
+    }
+    while (!ones.empty()) {
+        router.unsubscribe(*ones.back()->subscription);
+        ones.pop_back();
+    }
+    EXPECT_EQ(router.shape_count(), 0U);
+}
+
+TEST(HubRouter, EqualSubscriptionsShareOneFrame) {
+    struct Keeper final : hub::Subscriber {
+        hub::FramePointer last;
+        void deliver(const hub::FramePointer& frame) override { last = frame; }
+    };
+    Keeper first, second;
+    hub::BindingKinds kinds;
+    hub::Router router;
+    hub::Subscription one(first), two(second);
+    for (hub::Subscription* subscription : {&one, &two}) {
+        subscription->topic = "realtime:x";
+        subscription->kinds = {std::get<0>(kinds.find(binding("orders")))};
+        router.subscribe(*subscription, {{"a"}, false});
+    }
+    const auto change = made::insert(made::relation(7, "orders"), {5, 1}, "a", R"({"id":1})");
+    EXPECT_EQ(router.route(change, *stream::scope_of(change)), 2U);
+    EXPECT_EQ(&*first.last, &*second.last);
+    router.unsubscribe(one);
+    router.unsubscribe(two);
+}
+
+class FakeDirectory final : public hub::Directory {
+  public:
+    std::vector<std::function<void(std::optional<hub::TenantsAnswer>)>> questions;
+    void look_up_tenants(const std::string&,
+                         std::function<void(std::optional<hub::TenantsAnswer>)> done) override {
+        questions.push_back(std::move(done));
+    }
+    void answer(std::vector<std::string> tenants, const char* snapshot) {
+        auto done = std::move(questions.front());
+        questions.erase(questions.begin());
+        done(hub::TenantsAnswer{std::move(tenants), *stream::Snapshot::read(snapshot)});
+    }
+};
+
+struct Watching final : hub::Viewer {
+    int known = 0, unknown = 0;
+    std::vector<std::string> added, removed;
+    void on_tenants_known(bool is_known) override { ++(is_known ? known : unknown); }
+    void on_tenant_added(const std::string& tenant) override { added.push_back(tenant); }
+    void on_tenant_removed(const std::string& tenant) override { removed.push_back(tenant); }
+};
+
+stream::Change membership(stream::Kind kind, std::uint32_t xid, const std::string& user,
+                          const std::string& tenant) {
+    stream::Change change =
+        made::insert(made::relation(9, "tenant_memberships", wire::Access::Unregistered), {xid, 1}, tenant,
+                     R"({"tenant_id":")" + tenant + R"(","user_id":")" + user + "\"}");
+    change.kind = kind;
+    change.xid = xid;
+    if (kind == stream::Kind::Delete) {
+        change.old_record = change.record;
+        change.record.reset();
+    }
+    return change;
+}
+
+hub::IdentityPointer identity(const std::string& subject) {
+    auto made = std::make_shared<hub::Identity>();
+    made->subject = subject;
+    return made;
+}
+
+TEST(HubPeople, AMemberWhoWasRemovedWhileTheQuestionWasOnItsWayIsNone) {
+    FakeDirectory directory;
+    hub::People people(directory);
+    Watching viewer;
+    people.watch(identity("u"), viewer);
+    // The deletion comes through the stream first; the answer was made before it and still names the tenant.
+    people.on_membership(membership(stream::Kind::Delete, 50, "u", "t"), 1);
+    directory.answer({"s", "t"}, "50:51:50");
+    ASSERT_EQ(viewer.known, 1);
+    EXPECT_EQ(*people.tenants_of("u"), std::vector<std::string>{"s"});
+    people.leave("u", viewer);
+}
+
+TEST(HubPeople, ADeletionThatIsOlderThanTheAnswerChangesNothing) {
+    FakeDirectory directory;
+    hub::People people(directory);
+    Watching viewer;
+    people.watch(identity("u"), viewer);
+    directory.answer({"t"}, "60:60:");
+    people.on_membership(membership(stream::Kind::Delete, 50, "u", "t"), 1);
+    EXPECT_EQ(*people.tenants_of("u"), std::vector<std::string>{"t"});
+    EXPECT_TRUE(viewer.removed.empty());
+    people.on_membership(membership(stream::Kind::Delete, 61, "u", "t"), 1);
+    EXPECT_EQ(viewer.removed, std::vector<std::string>{"t"});
+    people.on_membership(membership(stream::Kind::Insert, 62, "u", "t2"), 1);
+    EXPECT_EQ(viewer.added, std::vector<std::string>{"t2"});
+    people.leave("u", viewer);
+    EXPECT_EQ(people.size(), 0U);
+}
+
+TEST(HubPeople, ManyViewersOfOnePersonAskOnce) {
+    FakeDirectory directory;
+    hub::People people(directory);
+    Watching first, second, late;
+    people.watch(identity("u"), first);
+    people.watch(identity("u"), second);
+    EXPECT_EQ(directory.questions.size(), 1U);
+    directory.answer({"t"}, "1:1:");
+    people.watch(identity("u"), late);
+    EXPECT_EQ(first.known + second.known + late.known, 3);
+    EXPECT_TRUE(directory.questions.empty());
+    for (Watching* viewer : {&first, &second, &late}) {
+        people.leave("u", *viewer);
+    }
+}
+
+TEST(HubTopics, PresenceTellsEachJoinAndLeaveOnce) {
+    hub::Topics topics;
+    Listener first, second;
+    hub::Member one(first), two(second);
+    for (hub::Member* member : {&one, &two}) {
+        member->topic = "realtime:room";
+        member->wants_presence = true;
+    }
+    one.presence_key = "a";
+    two.presence_key = "b";
+    topics.join(one, "room");
+    topics.join(two, "room");
+    EXPECT_TRUE(topics.track(one, R"({"n":1})"));
+    EXPECT_FALSE(topics.track(two, "1"));
+    EXPECT_TRUE(topics.track(two, R"({"n":2})"));
+    // Announced with the next difference, so not part of a state that is sent before it.
+    EXPECT_NE(std::string(hub::Topics::state_for(one)->bytes()).find("\"presence_state\",{}"),
+              std::string::npos);
+    topics.send_presence_changes();
+    ASSERT_EQ(first.frames.size(), 1U);
+    EXPECT_NE(
+        first.frames[0].find(
+            R"("joins":{"a":{"metas":[{"phx_ref":"1","n":1}]},"b":{"metas":[{"phx_ref":"2","n":2}]}},"leaves":{})"),
+        std::string::npos)
+        << first.frames[0];
+    EXPECT_TRUE(topics.track(one, R"({"n":1})")); // the same changes nothing
+    topics.send_presence_changes();
+    EXPECT_EQ(first.frames.size(), 1U);
+    topics.leave(two);
+    topics.send_presence_changes();
+    ASSERT_EQ(first.frames.size(), 2U);
+    EXPECT_NE(first.frames[1].find(R"("leaves":{"b":)"), std::string::npos);
+    topics.leave(one);
+    EXPECT_EQ(topics.size(), 0U);
+}
+
+} // namespace
