@@ -1,0 +1,304 @@
+// Many WebSocket clients in one process: what bench/fanout and bench/changes measure with. One thread, epoll, no library, so
+// that it costs little beside the server that it looks at.
+//
+// usage: websocket_client --port P --sockets N --seconds S --mode fanout|changes|idle [--window W] [--raw] [--tokens FILE]
+//
+// fanout: socket 0 sends messages of 512 bytes to all, W at once; the next one when all have come everywhere.
+// changes: each socket joins a channel with postgres_changes on table events under its token (a line of FILE); rows carry the
+//          time at which they were written. idle: sockets join a channel and wait; a line is read from standard input to end.
+// --raw: the server knows no protocol and sends to all what one sends (the peer of fanout).
+// Prints one line: deliveries, seconds, p50, p99 and longest latency in milliseconds.
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace {
+
+double now() {
+    return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+[[noreturn]] void fail(const std::string& what) {
+    std::cerr << "websocket_client: " << what << ": " << std::strerror(errno) << '\n';
+    std::exit(1);
+}
+
+struct Client {
+    int socket = -1;
+    std::string in;
+    bool open = false, live = false;
+};
+
+struct Options {
+    int port = 0, sockets = 1, window = 1;
+    double seconds = 4;
+    std::string mode = "fanout", tokens;
+    bool raw = false;
+};
+
+// Clients mask what they send (RFC 6455 section 5.3); a mask of zeros is one.
+void send_text(int socket, std::string_view text) {
+    std::string frame = "\x81";
+    if (text.size() < 126) {
+        frame += static_cast<char>(0x80 | text.size());
+    } else {
+        frame += static_cast<char>(0x80 | 126);
+        frame += static_cast<char>(text.size() >> 8);
+        frame += static_cast<char>(text.size() & 0xff);
+    }
+    frame.append(4, '\0');
+    frame += text;
+    if (send(socket, frame.data(), frame.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(frame.size())) {
+        fail("send");
+    }
+}
+
+class Run {
+  public:
+    explicit Run(const Options& options) : options_(options), epoll_(epoll_create1(0)) {
+        if (!options.tokens.empty()) {
+            std::ifstream file(options.tokens);
+            for (std::string line; std::getline(file, line);) {
+                tokens_.push_back(line);
+            }
+        }
+        if (tokens_.empty()) {
+            tokens_.emplace_back();
+        }
+        clients_.resize(static_cast<std::size_t>(options.sockets));
+        for (std::size_t index = 0; index < clients_.size(); ++index) {
+            connect_one(index);
+            wait(0);
+        }
+        while (live_ < clients_.size()) {
+            wait(100);
+        }
+    }
+
+    void idle() {
+        std::cout << "idle " << clients_.size() << std::endl;
+        std::string line;
+        std::getline(std::cin, line);
+    }
+
+    void measure() {
+        if (options_.mode == "fanout") {
+            next_round();
+        }
+        warm_until_ = now() + 1;
+        const double end = warm_until_ + options_.seconds;
+        while (now() < end) {
+            wait(100);
+        }
+        std::sort(latencies_.begin(), latencies_.end());
+        const auto at = [&](double share) {
+            return latencies_.empty() ? 0.0
+                                      : latencies_[static_cast<std::size_t>(
+                                            share * static_cast<double>(latencies_.size() - 1))] *
+                                            1000;
+        };
+        std::printf("%zu %.3f %.3f %.3f %.3f\n", latencies_.size(), options_.seconds, at(0.5), at(0.99),
+                    at(1));
+    }
+
+  private:
+    void connect_one(std::size_t index) {
+        Client& client = clients_[index];
+        client.socket = socket(AF_INET, SOCK_STREAM, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<std::uint16_t>(options_.port));
+        // The ports of one address are not enough for many sockets.
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (client.socket < 0 ||
+            connect(client.socket, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
+            fail("connect");
+        }
+        const int on = 1;
+        setsockopt(client.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        fcntl(client.socket, F_SETFL, O_NONBLOCK);
+        const std::string request =
+            "GET /realtime/v1/websocket?vsn=2.0.0&apikey=" + tokens_[index % tokens_.size()] +
+            " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+        send(client.socket, request.data(), request.size(), MSG_NOSIGNAL);
+        epoll_event event{};
+        event.events = EPOLLIN;
+        event.data.u64 = index;
+        epoll_ctl(epoll_, EPOLL_CTL_ADD, client.socket, &event);
+    }
+
+    void wait(int milliseconds) {
+        epoll_event events[256];
+        const int count = epoll_wait(epoll_, events, 256, milliseconds);
+        for (int at = 0; at < count; ++at) {
+            read_from(static_cast<std::size_t>(events[at].data.u64));
+        }
+    }
+
+    void read_from(std::size_t index) {
+        static char buffer[1 << 16];
+        Client& client = clients_[index];
+        const ssize_t size = recv(client.socket, buffer, sizeof(buffer), 0);
+        if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
+            return;
+        }
+        if (size <= 0) {
+            fail("the server closed socket " + std::to_string(index) + " " + client.in.substr(0, 200));
+        }
+        client.in.append(buffer, static_cast<std::size_t>(size));
+        std::string_view rest = client.in;
+        if (!client.open) {
+            const std::size_t end = rest.find("\r\n\r\n");
+            if (end == std::string_view::npos) {
+                return;
+            }
+            if (!rest.starts_with("HTTP/1.1 101")) {
+                fail("no WebSocket: " + client.in.substr(0, 200));
+            }
+            rest.remove_prefix(end + 4);
+            client.open = true;
+            join(client);
+        }
+        while (rest.size() >= 2) {
+            std::size_t length = static_cast<unsigned char>(rest[1]), head = 2;
+            if (length == 126 && rest.size() >= 4) {
+                length = static_cast<std::size_t>(static_cast<unsigned char>(rest[2])) << 8 |
+                         static_cast<unsigned char>(rest[3]);
+                head = 4;
+            } else if (length == 126 || length == 127) {
+                if (rest.size() < 10 || length == 126) {
+                    break;
+                }
+                length = 0;
+                for (int byte = 2; byte < 10; ++byte) {
+                    length = length << 8 | static_cast<unsigned char>(rest[static_cast<std::size_t>(byte)]);
+                }
+                head = 10;
+            }
+            if (rest.size() < head + length) {
+                break;
+            }
+            on_message(client, rest.substr(head, length));
+            rest.remove_prefix(head + length);
+        }
+        client.in.erase(0, client.in.size() - rest.size());
+        if (client.in.empty()) {
+            client.in.shrink_to_fit();
+        }
+    }
+
+    void join(Client& client) {
+        if (options_.raw) {
+            client.live = true;
+            ++live_;
+            return;
+        }
+        const std::string config =
+            options_.mode == "changes"
+                ? R"({"config":{"postgres_changes":[{"event":"INSERT","schema":"public","table":"events"}]}})"
+                : R"({"config":{"broadcast":{"self":true}}})";
+        send_text(client.socket, R"(["1","1","realtime:bench","phx_join",)" + config + "]");
+    }
+
+    void on_message(Client& client, std::string_view message) {
+        if (!client.live) {
+            const bool done = options_.mode == "changes"
+                                  ? message.find("Subscribed to PostgreSQL") != std::string_view::npos
+                                  : message.find("phx_reply") != std::string_view::npos;
+            if (message.find(R"("status":"error")") != std::string_view::npos) {
+                fail("refused: " + std::string(message.substr(0, 300)));
+            }
+            client.live = done;
+            live_ += done ? 1 : 0;
+            return;
+        }
+        const std::size_t place = message.find("\"sent\":");
+        if (place == std::string_view::npos) {
+            return;
+        }
+        const double time = now();
+        if (time >= warm_until_ && warm_until_ > 0) {
+            latencies_.push_back(static_cast<float>(time - std::strtod(message.data() + place + 7, nullptr)));
+        }
+        if (options_.mode == "fanout" &&
+            ++received_ == clients_.size() * static_cast<std::size_t>(options_.window)) {
+            next_round();
+        }
+    }
+
+    void next_round() {
+        received_ = 0;
+        static const std::string padding(400, 'x');
+        for (int index = 0; index < options_.window; ++index) {
+            char text[640];
+            std::snprintf(
+                text, sizeof(text),
+                R"(["1","2","realtime:bench","broadcast",{"type":"broadcast","event":"e","payload":{"sent":%.6f,"pad":"%s"}}])",
+                now(), padding.c_str());
+            send_text(clients_[0].socket, text);
+        }
+    }
+
+    Options options_;
+    int epoll_;
+    std::vector<Client> clients_;
+    std::vector<std::string> tokens_;
+    std::size_t live_ = 0, received_ = 0;
+    double warm_until_ = 0;
+    std::vector<float> latencies_;
+};
+
+} // namespace
+
+int main(int argc, char** argv) {
+    Options options;
+    for (int at = 1; at < argc; ++at) {
+        const std::string_view name = argv[at];
+        if (name == "--raw") {
+            options.raw = true;
+            continue;
+        }
+        const char* value = at + 1 < argc ? argv[++at] : "";
+        if (name == "--port") {
+            options.port = std::atoi(value);
+        } else if (name == "--sockets") {
+            options.sockets = std::atoi(value);
+        } else if (name == "--window") {
+            options.window = std::atoi(value);
+        } else if (name == "--seconds") {
+            options.seconds = std::atof(value);
+        } else if (name == "--mode") {
+            options.mode = value;
+        } else if (name == "--tokens") {
+            options.tokens = value;
+        } else {
+            std::cerr << "websocket_client: unknown option " << name << '\n';
+            return 2;
+        }
+    }
+    rlimit limit{65536, 65536};
+    setrlimit(RLIMIT_NOFILE, &limit);
+    Run run(options);
+    if (options.mode == "idle") {
+        run.idle();
+    } else {
+        run.measure();
+    }
+    return 0;
+}
