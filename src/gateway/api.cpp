@@ -166,7 +166,7 @@ void Api::handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) {
         exchange->reply(std::move(reply));
     };
     if (path.size() == 1 && (path[0] == "healthz" || path[0] == "readyz" || path[0] == "metrics")) {
-        reads ? handle_probe(*exchange, path[0]) : not_allowed("GET, HEAD");
+        reads ? handle_probe(*exchange, path[0], query) : not_allowed("GET, HEAD");
         return;
     }
     if (!path.empty() && path[0] == "dashboard") {
@@ -208,12 +208,15 @@ void Api::handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) {
     }
 }
 
-void Api::handle_probe(Exchange& exchange, std::string_view name) {
+void Api::handle_probe(Exchange& exchange, std::string_view name, const web::Query& query) {
     Reply reply;
     reply.content_type = "text/plain; charset=utf-8";
     if (name == "metrics") {
         reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
-        reply.body = figures_.text();
+        // Who is whose customer is nobody else's business: names of tenants are for those who may see all of them.
+        const auto who = gatekeeper_.identify(bearer_token(exchange, query));
+        const auto* identity = std::get_if<hub::IdentityPointer>(&who);
+        reply.body = figures_.text(identity != nullptr && (*identity)->every_tenant);
     } else if (name == "healthz" || (server_.hub().ready() && pool_.any_connected() && !server_.draining())) {
         reply.body = "ok\n";
     } else {

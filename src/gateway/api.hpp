@@ -30,7 +30,7 @@ class Api final : public Handler {
     // The database's role of a caller; empty when that was answered with 403.
     std::string role_of(Exchange& exchange, const hub::Identity& identity);
 
-    void handle_probe(Exchange& exchange, std::string_view name);
+    void handle_probe(Exchange& exchange, std::string_view name, const web::Query& query);
     void handle_broadcast(const std::shared_ptr<Exchange>& exchange, const Segments& path,
                           const web::Query& query, const hub::IdentityPointer& identity);
     void handle_stream(const std::shared_ptr<Exchange>& exchange, Socket& socket, const web::Query& query,

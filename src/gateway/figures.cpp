@@ -90,7 +90,7 @@ double cpu_seconds() {
 
 } // namespace
 
-std::string Figures::text() const {
+std::string Figures::text(bool with_tenants) const {
     Page page;
     const ServerCounters& server = server_.counters;
     const hub::Counters& hub = hub_.counters;
@@ -134,7 +134,7 @@ std::string Figures::text() const {
     std::sort(largest.rbegin(), largest.rend());
     std::size_t others = 0;
     for (std::size_t index = 0; index < largest.size(); ++index) {
-        if (index < config_.metrics_tenants) {
+        if (with_tenants && index < config_.metrics_tenants) {
             page.gauge("pg_realtimed_tenant_channels", "Channels that see rows of a tenant.", "tenant",
                        largest[index].second, static_cast<double>(largest[index].first));
         } else {

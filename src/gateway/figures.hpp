@@ -15,9 +15,9 @@ class Figures {
             const Config& config)
         : server_(server), pool_(pool), replication_(replication), hub_(hub), config_(config) {}
 
-    // The text format 0.0.4. Tenants have series of their own for their connections, the largest metrics-tenants of them; the
-    // others are summed up as tenant "other".
-    std::string text() const;
+    // The text format 0.0.4. With `tenants` the metrics-tenants largest ones have series of their own, the others are summed up as
+    // tenant "other".
+    std::string text(bool tenants) const;
 
   private:
     const Server& server_;

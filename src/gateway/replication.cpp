@@ -248,10 +248,7 @@ void Replication::on_result(const PGresult* result) {
             assembler_.reset();
             server_lsn_ = std::max(server_lsn_, target_);
             sent_confirmed_ = slot_confirmed_;
-            // A slot that is not the one we had begins later than where we were.
-            hub_.on_stream_start(slot_confirmed_, target_, slot_is_new_ && had_slot_);
-            had_slot_ = true;
-            slot_is_new_ = false;
+            begin_history();
             spdlog::info("replication: reading slot \"{}\"", config_.slot);
             send_status(true);
         }
@@ -267,6 +264,14 @@ void Replication::on_identified(const PGresult* result) {
         return;
     }
     target_ = read_lsn(PQgetvalue(result, 0, 2));
+    // Behind a failover or a restore the same addresses mean other changes.
+    server_history_ = std::string(PQgetvalue(result, 0, 0)) + '/' + PQgetvalue(result, 0, 1);
+    other_history_ = had_slot_ && (server_history_ != history_ || target_ < assembler_.last().lsn);
+    if (other_history_) {
+        spdlog::error("replication: the server continues another history (a failover or a restore); all "
+                      "clients are told to "
+                      "read again");
+    }
     ask(Step::FindSlot, "SELECT s.plugin, s.database = current_database(), s.wal_status = 'lost', "
                         "s.confirmed_flush_lsn, s.two_phase, "
                         "(SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
@@ -333,6 +338,20 @@ void Replication::begin_stream() {
                          "\" LOGICAL 0/0 (\"format\" 'frame', \"memberships\" 'on', \"publication_names\" " +
                          literal(config_.publication) + ", \"max_change_bytes\" " +
                          literal(config_.max_change_bytes) + ")");
+}
+
+// Tells the hub whether what comes continues what came before.
+void Replication::begin_history() {
+    const bool lost = had_slot_ && (slot_is_new_ || other_history_);
+    if (lost) {
+        // Cursors begin anew: those that we remember would hide new changes.
+        assembler_.start_after({slot_confirmed_, 0});
+        server_lsn_ = target_;
+    }
+    had_slot_ = true;
+    slot_is_new_ = false;
+    history_ = server_history_;
+    hub_.on_stream_start(slot_confirmed_, target_, lost);
 }
 
 void Replication::read_stream() {

@@ -44,6 +44,7 @@ class Replication final : public Link {
     void on_slot_found(const PGresult* result);
     void create_slot();
     void begin_stream();
+    void begin_history();
     void read_stream();
     bool read_message(char* buffer, std::size_t size);
     void give_up(const std::string& why);
@@ -60,7 +61,9 @@ class Replication final : public Link {
     std::string problem_;
     std::string command_; // to be sent when the results of the one before are read
     bool reading_ = false;
-    bool stopping_ = false, slot_is_new_ = false, had_slot_ = false;
+    std::string server_history_,
+        history_; // system identifier and timeline of the server: now, and when we last read
+    bool stopping_ = false, slot_is_new_ = false, had_slot_ = false, other_history_ = false;
     unsigned attempts_ = 0;
     double retry_at_ = 0, last_input_ = 0, last_status_ = 0, connect_began_ = 0;
     std::uint64_t slot_confirmed_ = 0, target_ = 0, server_lsn_ = 0, sent_confirmed_ = 0;

@@ -120,6 +120,7 @@ void Hub::tick() {
     if (now() - last_cursors_ >= cursor_seconds) {
         last_cursors_ = now();
         router.send_cursors(head_);
+        people.retry();
     }
 }
 

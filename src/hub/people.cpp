@@ -76,6 +76,10 @@ void People::on_answer(const std::string& subject, std::uint64_t question,
     }
     Person& person = found->second;
     person.question = 0;
+    person.unanswered = !answer && person.snapshot;
+    if (person.unanswered) {
+        return; // until then the person sees nothing
+    }
     if (answer) {
         const std::vector<std::string> before = std::move(person.tenants);
         const bool first = !person.snapshot;
@@ -174,6 +178,15 @@ void People::on_membership(const stream::Change& change, double now) {
     }
     if (change.kind != stream::Kind::Delete) {
         note(change.record, true);
+    }
+}
+
+void People::retry() {
+    for (auto& [subject, person] : people_) {
+        if (person.unanswered) {
+            person.unanswered = false;
+            ask(person);
+        }
     }
 }
 

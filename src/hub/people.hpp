@@ -61,6 +61,8 @@ class People {
     void on_membership(const stream::Change& change, double now);
     // The stream has lost changes: everybody has to be asked for again.
     void forget();
+    // Asks again what could not be answered; call it from time to time.
+    void retry();
 
     std::size_t size() const { return people_.size(); }
 
@@ -70,7 +72,8 @@ class People {
         std::optional<stream::Snapshot> snapshot; // of the answer; empty: not known yet
         std::vector<std::string> tenants;
         std::vector<Viewer*> viewers;
-        std::uint64_t question = 0; // which answer is waited for
+        std::uint64_t question = 0; // which answer is waited for; 0: none
+        bool unanswered = false;    // it could not be asked for again, after forget()
     };
     struct Event {
         double time = 0;

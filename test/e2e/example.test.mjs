@@ -4,10 +4,10 @@ import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { Stage, anonymous, assert, member, tenants, until } from './support.mjs'
 
-test('the example of the documentation shows its tenant and nothing else', { skip: typeof WebSocket === 'undefined' && 'this node has no WebSocket' }, async () => {
+test('the example of the documentation shows its tenant and nothing else', async () => {
   const stage = await Stage.start()
   try {
-    const child = spawn(process.execPath, ['example.mjs', stage.url, anonymous, member(0)], { stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(process.execPath, ['--import', './websocket.mjs', 'example.mjs', stage.url, anonymous, member(0)], { stdio: ['ignore', 'pipe', 'pipe'] })
     let out = '', notices = ''
     child.stdout.on('data', (text) => { out += text })
     child.stderr.on('data', (text) => { notices += text })

@@ -96,6 +96,13 @@ describe('talk', () => {
     const metrics = await stage.get('/metrics')
     assert.equal(metrics.headers.get('content-encoding'), 'gzip')
     assert.match(await metrics.text(), /^pg_realtimed_ready 1$/m)
+    // Names of tenants only for those who may see all of them.
+    const client = await stage.client(0)
+    await stage.subscribe(client, [{ event: '*', table: 'orders' }])
+    assert.doesNotMatch(await (await stage.get('/metrics')).text(), new RegExp(tenants[0]))
+    assert.doesNotMatch(await (await stage.get('/metrics', member(0))).text(), new RegExp(tenants[0]))
+    assert.match(await (await stage.get('/metrics', token({ role: 'service_role' }))).text(), new RegExp(`pg_realtimed_tenant_channels.tenant="${tenants[0]}".`))
+    await client.disconnect()
   })
 
   test('more requests than allowed are answered with 429 and when to come back', async () => {

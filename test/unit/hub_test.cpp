@@ -236,6 +236,26 @@ TEST(HubPeople, ADeletionThatIsOlderThanTheAnswerChangesNothing) {
     EXPECT_EQ(people.size(), 0U);
 }
 
+TEST(HubPeople, AfterALostSlotNobodySeesAnythingUntilTheDatabaseHasAnswered) {
+    FakeDirectory directory;
+    hub::People people(directory);
+    Watching viewer;
+    people.watch(identity("u"), viewer);
+    directory.answer({"s", "t"}, "1:1:");
+    people.forget();
+    EXPECT_EQ(viewer.removed, (std::vector<std::string>{"s", "t"}));
+    EXPECT_TRUE(people.tenants_of("u")->empty());
+    auto done = std::move(directory.questions.front());
+    directory.questions.clear();
+    done(std::nullopt); // the database is away
+    EXPECT_EQ(viewer.unknown, 0);
+    people.retry();
+    ASSERT_EQ(directory.questions.size(), 1U);
+    directory.answer({"t"}, "5:5:");
+    EXPECT_EQ(viewer.added, std::vector<std::string>{"t"});
+    people.leave("u", viewer);
+}
+
 TEST(HubPeople, ManyViewersOfOnePersonAskOnce) {
     FakeDirectory directory;
     hub::People people(directory);
