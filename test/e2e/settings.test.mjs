@@ -1,0 +1,86 @@
+// What can be set: compression, files of settings and keys, reloading, addresses.
+import { test, describe } from 'node:test'
+import { execFileSync } from 'node:child_process'
+import crypto from 'node:crypto'
+import http from 'node:http'
+import { writeFileSync } from 'node:fs'
+import { Stage, assert, member, rawSocket, secret, tenants, token, until, users } from './support.mjs'
+
+const withStage = (options, body) => async () => {
+  const stage = await Stage.start(options)
+  try { await body(stage) } finally { await stage.stop() }
+}
+const join = (bearer) => ['1', '1', 'realtime:a', 'phx_join', { config: { postgres_changes: [{ event: '*', schema: 'public', table: 'orders' }] }, access_token: bearer }]
+
+// A token of a public key, as an identity provider gives it.
+function signed(key, kid, claims) {
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const text = part({ alg: 'ES256', kid }) + '.' + part({ exp: Math.floor(Date.now() / 1000) + 3600, ...claims })
+  return text + '.' + crypto.sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')
+}
+
+describe('settings', () => {
+  test('compressed messages say the same as others', withStage({ compression: 'true' }, async (stage) => {
+    const socket = await rawSocket(stage)
+    assert.match(socket.extensions, /permessage-deflate/)
+    socket.push(...join(member(0)))
+    await socket.find('system')
+    stage.sql(`INSERT INTO orders VALUES ('${tenants[0]}', 1, 'x', 1, repeat('a long text ', 2000)), ('${tenants[0]}', 2, 'short', NULL, NULL)`)
+    await until(() => socket.messages.filter((m) => m[3] === 'postgres_changes').length === 2, 'changes')
+    const records = socket.messages.filter((m) => m[3] === 'postgres_changes').map((m) => m[4].data.record)
+    assert.equal(records[0].note, 'a long text '.repeat(2000))
+    assert.equal(records[1].status, 'short')
+    assert.ok(await stage.metric('pg_realtimed_bytes_total{direction="out"}') < 15000, 'it was compressed')
+    socket.close()
+  }))
+
+  test('keys of an address are taken, and looked at again when they change', async () => {
+    const pairs = [crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }), crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })]
+    let shown = [0]
+    const provider = http.createServer((request, response) => response.end(JSON.stringify({ keys: shown.map((index) => ({ ...pairs[index].publicKey.export({ format: 'jwk' }), kid: `key${index}`, alg: 'ES256', use: 'sig' })) })))
+    await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve))
+    try {
+      await withStage({ 'jwks-url': `http://127.0.0.1:${provider.address().port}/keys`, 'jwks-refresh': 1 }, async (stage) => {
+        const claims = { role: 'authenticated', sub: users[0] }
+        const status = async (index) => (await stage.get('/realtime/v1/snapshot?table=orders', signed(pairs[index].privateKey, `key${index}`, claims))).status
+        assert.equal(await status(0), 200)
+        assert.equal(await status(1), 401)
+        shown = [1]
+        await until(async () => (await status(1)) === 200, 'the new key is known')
+        assert.equal(await status(0), 401)
+      })()
+    } finally { provider.close() }
+  })
+
+  test('SIGHUP reads the file of settings again; a wrong file changes nothing', async () => {
+    writeFileSync('reload.toml', 'channels-per-socket = 1\njwt-audience = ["web"]\n')
+    await withStage({ config: 'reload.toml' }, async (stage) => {
+      const own = (more) => token({ role: 'authenticated', sub: users[0], ...more })
+      assert.equal((await stage.get('/realtime/v1/snapshot?table=orders', own({ aud: 'web' }))).status, 200)
+      assert.equal((await stage.get('/realtime/v1/snapshot?table=orders', own({}))).status, 401)
+      writeFileSync('reload.toml', 'no-such-setting = 1\n')
+      stage.process.kill('SIGHUP')
+      await until(() => /the old ones stay/.test(stage.log), 'complaint')
+      assert.equal((await stage.get('/realtime/v1/snapshot?table=orders', own({}))).status, 401)
+      writeFileSync('reload.toml', 'channels-per-socket = 2\n')
+      stage.process.kill('SIGHUP')
+      await until(async () => (await stage.get('/realtime/v1/snapshot?table=orders', own({}))).status === 200, 'audience does not matter any more')
+    })()
+  })
+
+  test('wrong settings end with 2 and name what is wrong, --check ends with 1 when the database is not ready', () => {
+    const run = (...flags) => { try { return [0, execFileSync(process.env.PG_REALTIMED, flags, { encoding: 'utf8', env: { ...process.env, PG_REALTIMED_JWT_SECRET: secret }, stdio: ['ignore', 'pipe', 'pipe'] })] } catch (error) { return [error.status, error.stdout + error.stderr] } }
+    assert.deepEqual(run('--slot', 'No Slot')[0], 2)
+    assert.match(run('--slot', 'No Slot')[1], /slot "No Slot" is no name of a slot/)
+    assert.equal(run('--nonsense')[0], 2)
+    assert.match(run('--version')[1], /^pg_realtimed \d+\.\d+\.\d+\n$/)
+    assert.match(run('--help')[1], /--resume-window/)
+    assert.equal(run('--check', '--database-url', 'dbname=postgres')[0], 1)
+    assert.match(run('--check', '--database-url', 'dbname=postgres')[1], /not installed/)
+  })
+
+  test('a socket in the file system serves the same', withStage({ listen: '127.0.0.1:0,unix:gateway.sock' }, async () => {
+    const text = await new Promise((resolve, reject) => http.get({ socketPath: 'gateway.sock', path: '/readyz' }, (answer) => { let body = ''; answer.on('data', (data) => { body += data }); answer.on('end', () => resolve(body)) }).on('error', reject))
+    assert.equal(text, 'ok\n')
+  }))
+})
