@@ -157,7 +157,7 @@ describe('changes', () => {
 
   test('a token that expires ends the channel with the reason', async () => {
     const client = await stage.client(null)
-    await client.setAuth(token({ role: 'authenticated', sub: users[0], exp: Math.floor(Date.now() / 1000) + 2 }))
+    await client.setAuth(token({ role: 'authenticated', sub: users[0], exp: Math.floor(Date.now() / 1000) + 4 }))
     const channel = await stage.subscribe(client, [{ event: '*', table: 'orders' }])
     await until(() => channel.system.some((s) => /Token has expired/.test(s.message)), 'notice')
     await until(() => channel.status.some(([status]) => status === 'CLOSED'), 'close')

@@ -5,7 +5,7 @@ import { Stage, anonymous, assert, member, rawSocket, sleep, tenants, token, unt
 
 describe('talk', () => {
   let stage
-  before(async () => { stage = await Stage.start({ 'messages-per-second': 50, 'joins-per-second': 20, 'channels-per-socket': 10, 'send-queue-bytes': 200000, 'requests-per-second': 100, 'query-timeout': 2000, 'stall-timeout': 2 }) })
+  before(async () => { stage = await Stage.start({ 'messages-per-second': 50, 'joins-per-second': 20, 'channels-per-socket': 10, 'send-queue-bytes': 200000, 'requests-per-second': 40, 'query-timeout': 2000, 'stall-timeout': 2 }) })
   after(() => stage.stop())
 
   for (const vsn of ['1.0.0', '2.0.0']) {
