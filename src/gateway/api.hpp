@@ -36,7 +36,7 @@ class Api final : public Handler {
     void handle_stream(const std::shared_ptr<Exchange>& exchange, Socket& socket, const web::Query& query,
                        const hub::IdentityPointer& identity);
     void handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::Query& query,
-                         const hub::IdentityPointer& identity);
+                         const hub::IdentityPointer& identity, bool asked_again = false);
     void handle_function(const std::shared_ptr<Exchange>& exchange, std::string_view name,
                          const web::Query& query, const hub::IdentityPointer& identity);
     void handle_dashboard(Exchange& exchange, const Segments& path);

@@ -269,7 +269,7 @@ void Api::handle_stream(const std::shared_ptr<Exchange>& exchange, Socket& socke
 }
 
 void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::Query& query,
-                          const hub::IdentityPointer& identity) {
+                          const hub::IdentityPointer& identity, bool asked_again) {
     const std::string role = role_of(*exchange, *identity);
     if (role.empty()) {
         return;
@@ -285,8 +285,13 @@ void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::
     const std::string table(query.value("table").value_or(""));
     const std::string schema(query.value("schema").value_or("public"));
     const auto* description = hub.table(schema, table);
+    if (description == nullptr && !asked_again && hub.refresh_tables()) {
+        // It may have been registered a moment ago.
+        hub.after_refresh(
+            [this, exchange, query, identity] { handle_snapshot(exchange, query, identity, true); });
+        return;
+    }
     if (description == nullptr) {
-        hub.refresh_tables();
         exchange->fail(404, "not_found", "table " + web::shown(schema + "." + table) + " is not streamed",
                        "Register it with realtime_add_table().");
         return;

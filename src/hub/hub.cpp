@@ -167,6 +167,9 @@ bool Hub::refresh_tables() {
             hub.tables_ = std::move(*tables);
             hub.tables_known_ = true;
         }
+        for (const auto& then : std::exchange(hub.after_refresh_, {})) {
+            then();
+        }
         hub.advance_waiting();
     });
     return true;

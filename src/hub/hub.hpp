@@ -83,7 +83,7 @@ class Hub final : public stream::Sink {
     void on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lost);
     void on_stream_end();
     // Whether subscriptions can become live.
-    bool ready() const { return streaming_ && caught_up_; }
+    bool ready() const { return streaming_ && caught_up_ && tables_known_; }
     bool streaming() const { return streaming_; }
 
     void on_change(const stream::Change& change) override;
@@ -109,6 +109,8 @@ class Hub final : public stream::Sink {
     bool tables_known() const { return tables_known_; }
     // Whether newer descriptions are on their way; then watchers are advanced when they have come.
     bool refresh_tables();
+    // Calls `then` when the descriptions that are on their way have come, or could not be had.
+    void after_refresh(std::function<void()> then) { after_refresh_.push_back(std::move(then)); }
 
     void add(Watcher& watcher) { watchers_.insert(&watcher); }
     void remove(Watcher& watcher);
@@ -135,6 +137,7 @@ class Hub final : public stream::Sink {
     Catalog& catalog_;
     Tables tables_;
     bool tables_known_ = false, refreshing_ = false;
+    std::vector<std::function<void()>> after_refresh_;
     double tables_time_ = -1e9;
     bool streaming_ = false, caught_up_ = false;
     std::uint64_t target_ = 0;

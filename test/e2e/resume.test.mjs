@@ -157,6 +157,13 @@ describe('resuming', () => {
     }
   })
 
+  test('a table that was registered a moment ago has a snapshot at once, others have none', async () => {
+    stage.sql(`CREATE TABLE fresh (id int PRIMARY KEY); INSERT INTO fresh VALUES (1); GRANT SELECT ON fresh TO realtime_writer; SELECT realtime_add_table('fresh', access => 'public')`)
+    await sleep(1100)
+    assert.deepEqual((await (await stage.get('/realtime/v1/snapshot?table=fresh', member(0))).json()).rows, [{ id: 1 }])
+    assert.equal((await stage.get('/realtime/v1/snapshot?table=secrets', member(0))).status, 404)
+  })
+
   test('SIGTERM sends everybody away with 1012 and ends in time', async () => {
     const socket = await rawSocket(stage)
     socket.push('1', '1', 'realtime:a', 'phx_join', bindings())
