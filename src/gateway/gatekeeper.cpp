@@ -196,7 +196,6 @@ std::string TokenGatekeeper::load() {
         return fault;
     }
     keys_ = std::move(keys);
-    fetched_ = std::move(fetched);
     verified_.clear();
     return {};
 }
@@ -244,7 +243,6 @@ void TokenGatekeeper::refresh() {
                 return;
             }
             keeper.keys_ = std::move(keys);
-            keeper.fetched_ = std::move(mine->content);
             keeper.verified_.clear();
         });
 }

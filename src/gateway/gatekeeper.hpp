@@ -36,7 +36,6 @@ class TokenGatekeeper final : public hub::Gatekeeper {
     std::shared_ptr<const token::Keys> keys_ = std::make_shared<token::Keys>();
     // Verified tokens by their SHA-256: a page with ten channels shows its token ten times.
     std::unordered_map<std::string, hub::IdentityPointer> verified_;
-    std::string fetched_; // what the address gave last
     uv_timer_t* timer_;
     bool fetching_ = false;
 };

@@ -57,7 +57,6 @@ void Socket::start() {
         uv_tcp_nodelay(&handle_.tcp, 1);
         peer_ = address_of(&handle_.tcp);
     }
-    connected_at_ = server_.hub().now();
     touch();
     schedule(server_.config().handshake_timeout);
     uv_read_start(

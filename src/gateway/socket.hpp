@@ -48,7 +48,6 @@ class Socket final : public hub::Connection, private hub::Alarm {
     const hub::Session* session() const { return session_.get(); }
     bool is_event_stream() const { return events_ != nullptr; }
     std::string_view connection_id() const { return id_; }
-    double connected_at() const { return connected_at_; }
 
   private:
     ~Socket();
@@ -83,10 +82,9 @@ class Socket final : public hub::Connection, private hub::Alarm {
     std::vector<hub::FramePointer> queue_;
     std::string pending_; // bytes behind a request that is still worked on
     std::string peer_, id_;
-    std::size_t queued_ = 0; // bytes in queue_ and being written
-    std::size_t skip_ = 0;   // bytes of the first frame that were written
-    double last_input_ = 0, last_output_ = 0,
-           connected_at_ = 0; // last_output_: or when there was nothing to write
+    std::size_t queued_ = 0;                  // bytes in queue_ and being written
+    std::size_t skip_ = 0;                    // bytes of the first frame that were written
+    double last_input_ = 0, last_output_ = 0; // last_output_: or when there was nothing to write
     State state_ = State::Request;
     bool is_pipe_, keep_alive_ = true, compressed_ = false, writing_ = false, dirty_ = false,
                    told_continue_ = false;

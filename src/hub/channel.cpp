@@ -27,12 +27,12 @@ std::string random_key() {
 }
 
 // The members of an object that are wanted; false when the text is no object.
-struct Member3 {
+struct WantedMember {
     std::string_view name;
     std::string* text = nullptr; // for strings
     std::string* raw = nullptr;  // for any value
 };
-bool read_members(std::string_view object, std::initializer_list<Member3> wanted) {
+bool read_members(std::string_view object, std::initializer_list<WantedMember> wanted) {
     json::Reader reader;
     simdjson::ondemand::document document;
     simdjson::ondemand::object members;
@@ -49,7 +49,7 @@ bool read_members(std::string_view object, std::initializer_list<Member3> wanted
         if (field.value().get(value) != simdjson::SUCCESS) {
             return false;
         }
-        for (const Member3& member : wanted) {
+        for (const WantedMember& member : wanted) {
             if (member.name != name) {
                 continue;
             }

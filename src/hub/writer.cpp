@@ -25,12 +25,8 @@ protocol::Event event_of(stream::Kind kind) {
     }
 }
 
-web::Opcode opcode_of(Encoding) {
-    return web::Opcode::Text;
-}
-
 FramePointer finished(Encoding encoding, std::initializer_list<std::string_view> parts) {
-    return encoding == Encoding::EventStream ? Frame::raw(parts) : Frame::message(opcode_of(encoding), parts);
+    return encoding == Encoding::EventStream ? Frame::raw(parts) : Frame::message(web::Opcode::Text, parts);
 }
 
 // An event of a stream of server-sent events (HTML standard, section 9.2).
