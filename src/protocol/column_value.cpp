@@ -15,6 +15,11 @@ namespace {
 
 constexpr std::int64_t second = 1'000'000;
 constexpr std::int64_t day = 86400 * second;
+// What the server accepts (its datatype/timestamp.h), counted from its epoch, 2000-01-01: any other epoch would push the
+// last years it knows over the end of 64 bits.
+constexpr std::int64_t first_date = -2'451'545;         // 4714-11-24 BC
+constexpr std::int64_t end_of_dates = 2'145'031'949;    // 5874898-01-01
+constexpr std::int64_t end_of_timestamps = 106'751'983; // 294277-01-01, in days
 
 std::string lower(std::string_view text) {
     std::string result(text);
@@ -152,14 +157,14 @@ bool take(std::string_view& text, char letter) {
     return true;
 }
 
-// Days since 1970-01-01 of a date of the proleptic Gregorian calendar. Source: Howard Hinnant, "chrono-Compatible Low-Level
+// Days since 2000-01-01 of a date of the proleptic Gregorian calendar. Source: Howard Hinnant, "chrono-Compatible Low-Level
 // Date Algorithms", days_from_civil.
 std::int64_t days_of(std::int64_t year, std::int64_t month, std::int64_t day_of_month) {
     year -= month <= 2 ? 1 : 0;
     const std::int64_t era = (year >= 0 ? year : year - 399) / 400;
     const std::int64_t of_era = year - era * 400;
     const std::int64_t of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day_of_month - 1;
-    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719468;
+    return era * 146097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 730425;
 }
 
 bool take_date(std::string_view& text, std::int64_t& days) {
@@ -168,7 +173,7 @@ bool take_date(std::string_view& text, std::int64_t& days) {
         ++digits;
     }
     std::int64_t year = 0, month = 0, day_of_month = 0;
-    if (digits < 4 || digits > 6 || !take_digits(text, digits, year) || !take(text, '-') ||
+    if (digits < 4 || digits > 7 || !take_digits(text, digits, year) || !take(text, '-') ||
         !take_digits(text, 2, month) || !take(text, '-') || !take_digits(text, 2, day_of_month) ||
         month < 1 || month > 12 || day_of_month < 1) {
         return false;
@@ -253,7 +258,7 @@ std::optional<std::int64_t> read_moment(ColumnKind kind, std::string_view text) 
         return std::nullopt;
     }
     if (kind == ColumnKind::Date) {
-        return text.empty() ? std::optional(days * day) : std::nullopt;
+        return text.empty() && days >= first_date && days < end_of_dates ? std::optional(days) : std::nullopt;
     }
     if (!text.empty()) {
         if ((!take(text, 'T') && !take(text, ' ')) || !take_time(text, time) || !take_zone(text, offset) ||
@@ -261,8 +266,14 @@ std::optional<std::int64_t> read_moment(ColumnKind kind, std::string_view text) 
             return std::nullopt;
         }
     }
+    // The zone may move a moment over either end, by less than a day.
+    if (days < first_date - 1 || days > end_of_timestamps) {
+        return std::nullopt;
+    }
     // PostgreSQL ignores the zone of a text for a timestamp without one.
-    return days * day + time - (kind == ColumnKind::TimestampTz ? offset : 0);
+    const std::int64_t moment = days * day + time - (kind == ColumnKind::TimestampTz ? offset : 0);
+    return moment >= first_date * day && moment < end_of_timestamps * day ? std::optional(moment)
+                                                                          : std::nullopt;
 }
 
 std::optional<std::string> read_uuid(std::string_view text) {

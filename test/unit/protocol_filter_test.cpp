@@ -196,6 +196,30 @@ TEST(RowFilter, ComparesEveryTypeAsPostgresqlDoes) {
     }
 }
 
+TEST(RowFilter, KnowsTheFirstAndTheLastMomentOfEveryDateAndNoneBeyond) {
+    for (const auto& [yes, row] : std::initializer_list<std::pair<const char*, const char*>>{
+             {"day=eq.4714-11-24 BC", R"({"day": "4714-11-24 BC"})"},
+             {"day=lt.0001-01-01 BC", R"({"day": "4714-11-24 BC"})"},
+             {"day=gt.294277-01-01", R"({"day": "5874897-12-31"})"},
+             {"day=lt.infinity", R"({"day": "5874897-12-31"})"},
+             {"then=gt.294247-01-10 04:00:54.775807", R"({"then": "294276-12-31T23:59:59.999999"})"},
+             {"at=lt.infinity", R"({"at": "294276-12-31T23:59:59.999999+00:00"})"},
+             {"at=gt.-infinity", R"({"at": "4714-11-24T00:00:00+00:00 BC"})"},
+             {"at=eq.294277-01-01 00:00:00+01", R"({"at": "294276-12-31T23:00:00+00:00"})"}}) {
+        EXPECT_TRUE(passes(yes, row)) << yes;
+    }
+    EXPECT_EQ(unbound("at=gt.405026-11-23"),
+              "column \"at\" of type timestamptz cannot be compared with \"405026-11-23\"");
+    EXPECT_EQ(unbound("then=gt.294277-01-01"),
+              "column \"then\" of type timestamp cannot be compared with \"294277-01-01\"");
+    EXPECT_EQ(unbound("at=gt.4714-11-23 BC"),
+              "column \"at\" of type timestamptz cannot be compared with \"4714-11-23 BC\"");
+    EXPECT_EQ(unbound("day=gt.5874898-01-01"),
+              "column \"day\" of type date cannot be compared with \"5874898-01-01\"");
+    EXPECT_EQ(unbound("day=gt.4714-11-23 BC"),
+              "column \"day\" of type date cannot be compared with \"4714-11-23 BC\"");
+}
+
 TEST(RowFilter, WhatIsNullOrNotInTheRowDoesNotPass) {
     for (const char* row :
          {R"({"id": null, "name": null, "ok": null})", R"({})", "", "nonsense", R"({"id")", R"({"id": )"}) {
