@@ -1,9 +1,10 @@
-// Everything is killed at random while others write. Each subscriber's log must be what its tenant's WAL says, in that order.
+// Everything is killed, and every network cut, at random while others write. Each subscriber's log must be what its tenant's WAL says, in that order.
 //
 // PG_REALTIME_CHAOS="SUBSCRIBERS KILLS" makes it longer (by default 40 subscribers and 8 kills).
 import { test } from 'node:test'
 import { execFileSync, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync } from 'node:fs'
+import { Network } from './network.mjs'
 import { Stage, assert, sleep, token, until, ws } from './support.mjs'
 
 const [subscriberCount, kills] = (process.env.PG_REALTIME_CHAOS ?? '40 8').split(' ').map(Number)
@@ -14,8 +15,8 @@ let state = seed
 const random = (count) => { state = (state * 1103515245 + 12345) % 2147483648; return Math.floor(state / 65536) % count }
 
 class Subscriber {
-  constructor(stage, number) {
-    this.stage = stage
+  constructor(port, number) {
+    this.port = port
     this.tenant = id('a', number % tenantCount)
     this.token = token({ role: 'authenticated', sub: id('b', number) })
     this.log = []
@@ -26,7 +27,7 @@ class Subscriber {
   connect() {
     if (this.stopped) return
     this.connects += 1
-    const socket = this.socket = new ws(`ws://127.0.0.1:${this.stage.port}/realtime/v1/websocket?vsn=2.0.0&apikey=${this.token}`)
+    const socket = this.socket = new ws(`ws://127.0.0.1:${this.port}/realtime/v1/websocket?vsn=2.0.0&apikey=${this.token}`)
     const join = () => socket.send(JSON.stringify(['1', '1', 'realtime:chaos', 'phx_join',
       { config: { postgres_changes: [{ event: 'INSERT', schema: 'public', table: 'events', ...(this.cursor && { since: this.cursor }) }] } }]))
     socket.on('open', join)
@@ -54,7 +55,12 @@ class Subscriber {
 }
 
 test(`nothing is lost, repeated or reordered while everything is killed at random (seed ${seed})`, { timeout: 3_600_000 }, async () => {
-  const stage = await Stage.start({ 'connections-per-second': 10000, 'resume-bytes': 1073741824, 'max-connections': 5000 })
+  // The gateway reaches the server, and every second subscriber the gateway, through networks that fail.
+  mkdirSync('network', { recursive: true })
+  const socket = `.s.PGSQL.${process.env.PGPORT}`
+  const database = await Network.between({ path: `network/${socket}` }, { path: `${process.env.PGHOST}/${socket}` })
+  const stage = await Stage.start({ 'connections-per-second': 10000, 'resume-bytes': 1073741824, 'max-connections': 5000 }, { host: `${process.cwd()}/network` })
+  const clients = await Network.between({ port: 0 }, { port: stage.port })
   const data = stage.sql('SHOW data_directory')
   const command = (mode) => execFileSync('pg_ctl', ['-D', data, '-w', '-t', '60', ...mode], { stdio: 'ignore' })
   const again = async (action) => { for (let attempt = 0; ; ++attempt) { try { return action() } catch (error) { if (attempt === 200) throw error; await sleep(100) } } }
@@ -62,7 +68,7 @@ test(`nothing is lost, repeated or reordered while everything is killed at rando
     SELECT realtime_add_table('events');
     INSERT INTO tenant_memberships (tenant_id, user_id) SELECT ('aaaaaaaa-0000-4000-8000-' || lpad((n % ${tenantCount})::text, 12, '0'))::uuid, ('bbbbbbbb-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid FROM generate_series(0, ${subscriberCount - 1}) n;
     SELECT pg_create_logical_replication_slot('truth_${stage.database}', 'pg_realtime')`)
-  const subscribers = Array.from({ length: subscriberCount }, (_, number) => new Subscriber(stage, number))
+  const subscribers = Array.from({ length: subscriberCount }, (_, number) => new Subscriber(number % 2 ? clients.port : stage.port, number))
   await until(() => subscribers.every((one) => one.live), 'all are live')
 
   let writing = true
@@ -78,7 +84,7 @@ test(`nothing is lost, repeated or reordered while everything is killed at rando
   const counts = {}
   for (let kill = 0; kill < kills; ++kill) {
     await sleep(200 + random(600))
-    const what = ['gateway', 'walsender', 'cut', 'cut', 'stream', 'server', 'gateway', 'pause'][random(8)]
+    const what = ['gateway', 'walsender', 'cut', 'cut', 'stream', 'server', 'gateway', 'pause', 'database network', 'client network'][random(10)]
     counts[what] = (counts[what] ?? 0) + 1
     if (what === 'gateway') {
       await stage.stopGateway('SIGKILL')
@@ -95,6 +101,11 @@ test(`nothing is lost, repeated or reordered while everything is killed at rando
       stage.process.kill('SIGSTOP')
       await sleep(300)
       stage.process.kill('SIGCONT')
+    } else if (what.endsWith('network')) {
+      const network = what === 'client network' ? clients : database
+      network.hold()
+      await sleep(100 + random(900))
+      network.cut()
     } else {
       for (const one of subscribers) if (random(2) === 0) one.socket.terminate()
     }
@@ -129,4 +140,6 @@ test(`nothing is lost, repeated or reordered while everything is killed at rando
   assert.ok(changes > 100)
   stage.sql(`SELECT pg_drop_replication_slot('truth_${stage.database}')`)
   await stage.stop()
+  database.close()
+  clients.close()
 })

@@ -37,8 +37,10 @@ const open = new Set()
 process.on('exit', () => { for (const stage of open) stage.process?.kill('SIGKILL') })
 
 export class Stage {
-  static async start(options = {}) {
+  // `host` is where the gateway finds the server, when not where the tests do.
+  static async start(options = {}, { host } = {}) {
     const stage = new Stage()
+    stage.host = host ? ` host=${host}` : ''
     stage.database = `e2e_${process.pid}_${++databases}`
     stage.options = options
     execFileSync('psql', ['-X', '-q', '-d', 'postgres', '-c', `CREATE DATABASE ${stage.database}`])
@@ -63,7 +65,7 @@ export class Stage {
     this.log = ''
     const settings = { 'listen': `127.0.0.1:${port}`, 'slot': this.database, 'report-interval': 0, 'log-level': 'debug', ...this.options }
     const flags = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, String(value)])
-    this.process = spawn(process.env.PG_REALTIMED, ['--database-url', `dbname=${this.database} user=e2e_gateway`, ...flags],
+    this.process = spawn(process.env.PG_REALTIMED, ['--database-url', `dbname=${this.database} user=e2e_gateway${this.host}`, ...flags],
       { env: { ...process.env, PG_REALTIMED_JWT_SECRET: secret }, stdio: ['ignore', 'ignore', 'pipe'] })
     this.process.stderr.on('data', (text) => { this.log += text })
     this.ended = new Promise((resolve) => this.process.on('exit', (code, signal) => resolve(signal ?? code)))
