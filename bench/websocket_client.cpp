@@ -1,12 +1,13 @@
 // Many WebSocket clients in one process: what bench/fanout and bench/changes measure with. One thread, epoll, no library, so
 // that it costs little beside the server that it looks at.
 //
-// usage: websocket_client --port P --sockets N --seconds S --mode fanout|changes|idle [--window W] [--raw] [--tokens FILE]
+// usage: websocket_client --port P --sockets N --seconds S --mode fanout|changes|idle [--window W] [--protocol P] [--tokens FILE]
 //
 // fanout: socket 0 sends messages of 512 bytes to all, W at once; the next one when all have come everywhere.
 // changes: each socket joins a channel with postgres_changes on table events under its token (a line of FILE); rows carry the
 //          time at which they were written. idle: sockets join a channel and wait; a line is read from standard input to end.
-// --raw: the server knows no protocol and sends to all what one sends (the peer of fanout).
+// --protocol: phoenix (ours), plain (WebSocket messages without a protocol of their own, for the peers) or nats (the TCP
+//          protocol of nats-server).
 // Prints one line: deliveries, seconds, p50, p99 and longest latency in milliseconds.
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -47,12 +48,11 @@ struct Client {
 struct Options {
     int port = 0, sockets = 1, window = 1;
     double seconds = 4;
-    std::string mode = "fanout", tokens;
-    bool raw = false;
+    std::string mode = "fanout", tokens, protocol = "phoenix";
 };
 
 // Clients mask what they send (RFC 6455 section 5.3); a mask of zeros is one.
-void send_text(int socket, std::string_view text) {
+std::string text_frame(std::string_view text) {
     std::string frame = "\x81";
     if (text.size() < 126) {
         frame += static_cast<char>(0x80 | text.size());
@@ -63,7 +63,11 @@ void send_text(int socket, std::string_view text) {
     }
     frame.append(4, '\0');
     frame += text;
-    if (send(socket, frame.data(), frame.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(frame.size())) {
+    return frame;
+}
+
+void send_all(int socket, std::string_view bytes) {
+    if (send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(bytes.size())) {
         fail("send");
     }
 }
@@ -132,11 +136,15 @@ class Run {
         const int on = 1;
         setsockopt(client.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         fcntl(client.socket, F_SETFL, O_NONBLOCK);
-        const std::string request =
-            "GET /realtime/v1/websocket?vsn=2.0.0&apikey=" + tokens_[index % tokens_.size()] +
-            " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-        send(client.socket, request.data(), request.size(), MSG_NOSIGNAL);
+        if (options_.protocol == "nats") {
+            client.open = true;
+            send_all(client.socket, "CONNECT {\"verbose\":false}\r\nSUB bench 1\r\nPING\r\n");
+        } else {
+            send_all(client.socket,
+                     "GET /realtime/v1/websocket?vsn=2.0.0&apikey=" + tokens_[index % tokens_.size()] +
+                         " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
+        }
         epoll_event event{};
         event.events = EPOLLIN;
         event.data.u64 = index;
@@ -175,6 +183,18 @@ class Run {
             client.open = true;
             join(client);
         }
+        if (options_.protocol == "nats") {
+            read_nats(client, rest);
+        } else {
+            read_frames(client, rest);
+        }
+        client.in.erase(0, client.in.size() - rest.size());
+        if (client.in.empty()) {
+            client.in.shrink_to_fit();
+        }
+    }
+
+    void read_frames(Client& client, std::string_view& rest) {
         while (rest.size() >= 2) {
             std::size_t length = static_cast<unsigned char>(rest[1]), head = 2;
             if (length == 126 && rest.size() >= 4) {
@@ -197,14 +217,35 @@ class Run {
             on_message(client, rest.substr(head, length));
             rest.remove_prefix(head + length);
         }
-        client.in.erase(0, client.in.size() - rest.size());
-        if (client.in.empty()) {
-            client.in.shrink_to_fit();
+    }
+
+    // MSG subject sid size, PING and PONG; INFO comes first.
+    void read_nats(Client& client, std::string_view& rest) {
+        for (std::size_t end; (end = rest.find("\r\n")) != std::string_view::npos;) {
+            const std::string_view line = rest.substr(0, end);
+            if (line.starts_with("MSG ")) {
+                const auto size = static_cast<std::size_t>(std::atol(line.data() + line.rfind(' ')));
+                if (rest.size() < end + 2 + size + 2) {
+                    return;
+                }
+                on_message(client, rest.substr(end + 2, size));
+                rest.remove_prefix(end + 2 + size + 2);
+                continue;
+            }
+            if (line == "PING") {
+                send_all(client.socket, "PONG\r\n");
+            } else if (line == "PONG") {
+                client.live = true;
+                ++live_;
+            } else if (line.starts_with("-ERR")) {
+                fail(std::string(line));
+            }
+            rest.remove_prefix(end + 2);
         }
     }
 
     void join(Client& client) {
-        if (options_.raw) {
+        if (options_.protocol == "plain") {
             client.live = true;
             ++live_;
             return;
@@ -213,7 +254,7 @@ class Run {
             options_.mode == "changes"
                 ? R"({"config":{"postgres_changes":[{"event":"INSERT","schema":"public","table":"events"}]}})"
                 : R"({"config":{"broadcast":{"self":true}}})";
-        send_text(client.socket, R"(["1","1","realtime:bench","phx_join",)" + config + "]");
+        send_all(client.socket, text_frame(R"(["1","1","realtime:bench","phx_join",)" + config + "]"));
     }
 
     void on_message(Client& client, std::string_view message) {
@@ -251,7 +292,10 @@ class Run {
                 text, sizeof(text),
                 R"(["1","2","realtime:bench","broadcast",{"type":"broadcast","event":"e","payload":{"sent":%.6f,"pad":"%s"}}])",
                 now(), padding.c_str());
-            send_text(clients_[0].socket, text);
+            send_all(clients_[0].socket,
+                     options_.protocol == "nats"
+                         ? "PUB bench " + std::to_string(std::strlen(text)) + "\r\n" + text + "\r\n"
+                         : text_frame(text));
         }
     }
 
@@ -270,10 +314,6 @@ int main(int argc, char** argv) {
     Options options;
     for (int at = 1; at < argc; ++at) {
         const std::string_view name = argv[at];
-        if (name == "--raw") {
-            options.raw = true;
-            continue;
-        }
         const char* value = at + 1 < argc ? argv[++at] : "";
         if (name == "--port") {
             options.port = std::atoi(value);
@@ -287,6 +327,8 @@ int main(int argc, char** argv) {
             options.mode = value;
         } else if (name == "--tokens") {
             options.tokens = value;
+        } else if (name == "--protocol") {
+            options.protocol = value;
         } else {
             std::cerr << "websocket_client: unknown option " << name << '\n';
             return 2;

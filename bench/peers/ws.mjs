@@ -1,4 +1,4 @@
-// The peer of bench/fanout: node's usual WebSocket library, which sends what one client sends to all. No protocol, no channels.
+// Node's usual WebSocket library: sends what one client sends to all. No protocol, no channels.
 import { WebSocketServer } from 'ws'
 
 const server = new WebSocketServer({ host: '127.0.0.1', port: Number(process.argv[2]), perMessageDeflate: false })
