@@ -90,6 +90,11 @@ BEGIN
              FROM generate_series(0, i.indnkeyatts - 1) k
              JOIN pg_attribute a ON a.attrelid = relation AND a.attnum = i.indkey[k]
             WHERE a.attname = column_name))
+     -- Who keeps rows by their primary key has to find it in what is left of a deleted one.
+     AND NOT EXISTS (SELECT 1
+                       FROM pg_index p, generate_series(0, p.indnkeyatts - 1) k
+                      WHERE p.indrelid = relation AND p.indisprimary
+                        AND NOT p.indkey[k] = ANY (i.indkey[0:i.indnkeyatts - 1]))
    ORDER BY i.indisprimary DESC, i.indnkeyatts, ic.relname
    LIMIT 1;
   IF identity_index IS NOT NULL THEN
@@ -100,7 +105,7 @@ BEGIN
     EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', relation);
     RAISE NOTICE 'replica identity of table % is now FULL', relation
       USING DETAIL = CASE WHEN column_name IS NULL THEN 'UPDATE and DELETE log the whole old row, because the table has no unique index of NOT NULL columns.'
-                          ELSE 'UPDATE and DELETE log the whole old row, because no unique index of NOT NULL columns contains the tenant column.' END,
+                          ELSE 'UPDATE and DELETE log the whole old row, because no unique index of NOT NULL columns contains the tenant column and the primary key.' END,
             HINT = CASE WHEN column_name IS NULL THEN 'A primary key makes the log smaller; run realtime_add_table() again after creating it and setting REPLICA IDENTITY DEFAULT.'
                         ELSE 'A unique index on the key and the tenant column makes the log smaller; run realtime_add_table() again after creating it and setting REPLICA IDENTITY DEFAULT.' END;
   END IF;

@@ -287,7 +287,7 @@ void write_relation_text(RelationText& text, const RelationPlan& plan, const Opt
     relation.columns_json = columns.view();
     for (int index = 0; index < plan.column_count; ++index) {
         wire::RelationColumn column;
-        column.identity = plan.sources[index].identity;
+        column.identity = plan.sources[index].key;
         column.type_id = plan.types[index];
         column.name = plan.names[index];
         column.type_name = plan.type_names[index];

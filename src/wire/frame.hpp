@@ -29,7 +29,8 @@ struct Hello {
 enum class Access : char { Tenant = 't', Public = 'p', Unregistered = 'n' };
 
 struct RelationColumn {
-    bool identity = false; // part of the replica identity
+    bool identity =
+        false; // tells the row: the replica identity, or the primary key where that is the whole row
     std::uint32_t type_id = 0;
     std::string_view name;
     std::string_view type_name; // pg_type.typname
