@@ -100,12 +100,16 @@ GATEWAY_SOURCES = \
 	src/gateway/gatekeeper.cpp \
 	src/gateway/gzip.cpp \
 	src/gateway/exchange.cpp \
+	src/gateway/request_rates.cpp \
+	src/gateway/send_queue.cpp \
 	src/gateway/event_stream.cpp \
 	src/gateway/socket.cpp \
+	src/gateway/socket_output.cpp \
 	src/gateway/server.cpp \
 	src/gateway/figures.cpp \
 	src/gateway/api.cpp \
 	src/gateway/endpoints.cpp \
+	src/gateway/functions.cpp \
 	src/gateway/reporter.cpp \
 	src/gateway/main.cpp
 

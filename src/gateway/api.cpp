@@ -1,5 +1,7 @@
 #include "gateway/api.hpp"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <fstream>
 #include <sstream>
@@ -13,20 +15,34 @@ namespace gateway {
 
 namespace {
 
+constexpr std::size_t body_of_stranger = 16 * 1024;
 constexpr std::string_view websocket_paths[] = {"/realtime/v1/websocket", "/socket/websocket"};
 
-std::string bearer_token(const Exchange& exchange, const web::Query& query) {
-    if (const auto authorization = exchange.head().header("authorization")) {
+std::string bearer_token(const web::RequestHead& head, const web::Query& query) {
+    if (const auto authorization = head.header("authorization")) {
         constexpr std::string_view scheme = "bearer ";
         if (authorization->size() > scheme.size() &&
             web::equal_ignoring_case(authorization->substr(0, scheme.size()), scheme)) {
             return std::string(web::trimmed(authorization->substr(scheme.size())));
         }
     }
-    if (const auto key = exchange.head().header("apikey")) {
+    if (const auto key = head.header("apikey")) {
         return std::string(*key);
     }
     return std::string(query.value("apikey").value_or(""));
+}
+
+// Whom an address belongs to: who has one of IPv6 has a /64 of them, more than anybody can count.
+std::string network_of(const std::string& address) {
+    constexpr std::size_t network_bytes = 8;
+    in6_addr bytes{};
+    if (inet_pton(AF_INET6, address.c_str(), &bytes) != 1 || IN6_IS_ADDR_V4MAPPED(&bytes)) {
+        return address;
+    }
+    std::fill(std::begin(bytes.s6_addr) + network_bytes, std::end(bytes.s6_addr), std::uint8_t{0});
+    char text[INET6_ADDRSTRLEN] = "";
+    inet_ntop(AF_INET6, &bytes, text, sizeof(text));
+    return std::string(text) + "/64";
 }
 
 std::string_view content_type_of(std::string_view name) {
@@ -39,7 +55,7 @@ std::string_view content_type_of(std::string_view name) {
                            : "application/octet-stream";
 }
 
-// Whether a path means `name`, with or without "functions/v1" in front.
+// The function that a path means, with or without "functions/v1" in front; empty when it is none.
 std::string_view function_of(const std::vector<std::string>& path) {
     const std::size_t from = path.size() == 3 && path[0] == "functions" && path[1] == "v1" ? 2 : 0;
     if (path.size() != from + 1 ||
@@ -74,13 +90,25 @@ void reply_with_error(Exchange& exchange, const Answer& answer) {
     } else if (is({"22", "42"})) {
         status = 400, code = "invalid_request";
     }
-    if (status == 500) {
+    if (status < 500) {
+        exchange.fail(status, code, answer.message, answer.hint);
+        return;
+    }
+    if (!exchange.abandoned()) {
         spdlog::error("request {}: {} ({})", exchange.id(), answer.message, answer.sqlstate);
     }
-    Reply reply = error_reply(status, code, answer.message, answer.hint, exchange.id());
     if (status == 503) {
-        reply.headers.emplace_back("Retry-After", "1");
+        fail_for_now(exchange, "the database cannot be asked now");
+    } else {
+        exchange.fail(status, code,
+                      status == 504 ? "the database did not answer in time"
+                                    : "the database could not do it; its log says why");
     }
+}
+
+void fail_for_now(Exchange& exchange, std::string_view why) {
+    Reply reply = error_reply(503, "unavailable", why, {}, exchange.id());
+    reply.headers.emplace_back("Retry-After", "1");
     exchange.reply(std::move(reply));
 }
 
@@ -92,23 +120,33 @@ bool Api::is_websocket_path(std::string_view path) const {
            std::end(websocket_paths);
 }
 
+void Api::refuse_for_rate(Exchange& exchange, const std::string& who) {
+    Reply reply = error_reply(429, "too_many_requests",
+                              "more than " + std::to_string(server_.config().requests_per_second) +
+                                  " requests per second of " + who,
+                              "The setting requests-per-second is the limit.", exchange.id());
+    reply.headers.emplace_back("Retry-After", "1");
+    exchange.reply(std::move(reply));
+}
+
+// Strangers are told so in any case; what they send is read only as far as that needs.
+std::size_t Api::body_limit(const web::RequestHead& head) {
+    const auto query = web::Query::parse(head.query());
+    const auto* pairs = std::get_if<web::Query>(&query);
+    const bool known = pairs != nullptr && std::holds_alternative<hub::IdentityPointer>(
+                                               gatekeeper_.identify(bearer_token(head, *pairs)));
+    return known ? server_.config().body_bytes : std::min(server_.config().body_bytes, body_of_stranger);
+}
+
 hub::IdentityPointer Api::caller(Exchange& exchange, const web::Query& query) {
     const auto too_many = [&](const std::string& who) {
-        if (server_.may_request(who)) {
-            return false;
+        const bool refused = !server_.may_request(who);
+        if (refused) {
+            refuse_for_rate(exchange, who);
         }
-        Reply reply = error_reply(429, "too_many_requests",
-                                  "more than " + std::to_string(server_.config().requests_per_second) +
-                                      " requests per second",
-                                  {}, exchange.id());
-        reply.headers.emplace_back("Retry-After", "1");
-        exchange.reply(std::move(reply));
-        return true;
+        return refused;
     };
-    if (too_many("address " + std::string(exchange.peer()))) {
-        return nullptr;
-    }
-    auto result = gatekeeper_.identify(bearer_token(exchange, query));
+    auto result = gatekeeper_.identify(bearer_token(exchange.head(), query));
     if (const auto* denial = std::get_if<hub::Denial>(&result)) {
         Reply reply = error_reply(401, "unauthorized", denial->message,
                                   "Send a token in the header Authorization: Bearer.", exchange.id());
@@ -136,6 +174,12 @@ std::string Api::role_of(Exchange& exchange, const hub::Identity& identity) {
 
 void Api::handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) {
     const web::RequestHead& head = exchange->head();
+    const bool is_probe = head.path() == "/healthz" || head.path() == "/readyz";
+    const std::string who = "address " + network_of(std::string(exchange->peer()));
+    if (!is_probe && !server_.may_request(who)) {
+        refuse_for_rate(*exchange, who);
+        return;
+    }
     if (web::Cors::is_preflight(head)) {
         std::vector<web::Header> headers;
         server_.cors().add_preflight_headers(headers, head);
@@ -214,9 +258,9 @@ void Api::handle_probe(Exchange& exchange, std::string_view name, const web::Que
     if (name == "metrics") {
         reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
         // Who is whose customer is nobody else's business: names of tenants are for those who may see all of them.
-        const auto who = gatekeeper_.identify(bearer_token(exchange, query));
+        const auto who = gatekeeper_.identify(bearer_token(exchange.head(), query));
         const auto* identity = std::get_if<hub::IdentityPointer>(&who);
-        reply.body = figures_.text(identity != nullptr && (*identity)->every_tenant);
+        reply.body = figures_.page(identity != nullptr && (*identity)->every_tenant);
     } else if (name == "healthz" || (server_.hub().ready() && pool_.any_connected() && !server_.draining())) {
         reply.body = "ok\n";
     } else {

@@ -22,11 +22,13 @@ class Api final : public Handler {
 
     void handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) override;
     bool is_websocket_path(std::string_view path) const override;
+    std::size_t body_limit(const web::RequestHead& head) override;
 
   private:
     using Segments = std::vector<std::string>;
     // Who asks; null when that was answered with 401 or 429.
     hub::IdentityPointer caller(Exchange& exchange, const web::Query& query);
+    void refuse_for_rate(Exchange& exchange, const std::string& who);
     // The database's role of a caller; empty when that was answered with 403.
     std::string role_of(Exchange& exchange, const hub::Identity& identity);
 
@@ -37,6 +39,8 @@ class Api final : public Handler {
                        const hub::IdentityPointer& identity);
     void handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::Query& query,
                          const hub::IdentityPointer& identity, bool asked_again = false);
+    void answer_snapshot(Exchange& exchange, const Answer& answer, bool needs_policies,
+                         protocol::Cursor before);
     void handle_function(const std::shared_ptr<Exchange>& exchange, std::string_view name,
                          const web::Query& query, const hub::IdentityPointer& identity);
     void handle_dashboard(Exchange& exchange, const Segments& path);
@@ -48,7 +52,9 @@ class Api final : public Handler {
     Figures& figures_;
 };
 
-// An error of the database as an answer: SQLSTATE to HTTP status.
+// 503 with Retry-After.
+void fail_for_now(Exchange& exchange, std::string_view why);
+// An error of the database as an answer: SQLSTATE to HTTP status. What went wrong inside is for the log only.
 void reply_with_error(Exchange& exchange, const Answer& answer);
 
 } // namespace gateway

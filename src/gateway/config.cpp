@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdlib>
 #include <iostream>
 
 namespace gateway {
@@ -37,9 +38,10 @@ class Settings {
 
         group("Tokens");
         add("jwt-secret-file", c.jwt_secret_file, "file with the secret of HS256, HS384 and HS512");
-        app_.add_option("--jwt-secret", c.jwt_secret)->envname("PG_REALTIMED_JWT_SECRET")->group("");
         add("jwks-file", c.jwks_file, "file with a JSON Web Key Set, or keys in PEM");
         add("jwks-url", c.jwks_url, "address of a JSON Web Key Set");
+        add("api-keys-file", c.api_keys_file,
+            "file with lines KEY=ROLE: opaque keys (sb_publishable_...) that count as tokens of a role");
         add("jwks-refresh", c.jwks_refresh, "seconds between two looks at jwks-file and jwks-url");
         add("jwt-audience", c.jwt_audience, "audiences, one of which a token must name");
         add("jwt-issuer", c.jwt_issuer, "issuers, one of which must have issued a token");
@@ -55,20 +57,27 @@ class Settings {
 
         group("Limits");
         add("max-connections", c.max_connections, "open connections");
-        add("connections-per-address", c.connections_per_address, "of them, of one address; 0 for no limit");
+        add("connections-per-address", c.connections_per_address,
+            "of them, of one address but this machine's own; 0 for no limit");
         add("connections-per-second", c.connections_per_second, "new connections");
         add("requests-per-second", c.requests_per_second, "HTTP requests of one address, and of one tenant");
         add("channels-per-socket", c.limits.channels_per_socket, "channels");
-        add("joins-per-second", c.limits.joins_per_second, "joins of one socket");
+        add("bindings-per-socket", c.limits.bindings_per_socket,
+            "postgres_changes of all channels of a socket");
+        add("joins-per-second", c.limits.joins_per_second,
+            "joins of one socket, and patterns in their filters");
+        add("join-bytes", c.limits.join_bytes, "bytes of a join");
         add("messages-per-second", c.limits.messages_per_second, "messages of one socket");
         add("message-bytes", c.message_bytes, "bytes of a message of a client");
         add("body-bytes", c.body_bytes, "bytes of the body of a request");
         add("broadcast-bytes", c.limits.broadcast_bytes, "bytes of the payload of a broadcast");
         add("presence-bytes", c.limits.presence_bytes, "bytes of what a client tracks");
         add("presence-per-topic", c.limits.presence_per_topic, "clients that are tracked on a topic");
+        add("presence-topic-bytes", c.limits.presence_topic_bytes, "bytes of all that is tracked on a topic");
         add("send-queue-bytes", c.send_queue_bytes,
             "bytes that may wait at a socket; a slower client is closed");
         add("snapshot-rows", c.snapshot_rows, "rows of a snapshot");
+        add("snapshot-bytes", c.snapshot_bytes, "bytes of its rows");
         add("handshake-timeout", c.handshake_timeout, "seconds until a request must have come");
         add("idle-timeout", c.idle_timeout, "seconds without a message of a client");
         add("stall-timeout", c.stall_timeout, "seconds for a client to take anything of what waits for it");
@@ -162,6 +171,10 @@ Parsed parse_config(int argc, const char* const* argv) {
     } catch (const CLI::ParseError& error) {
         app.exit(error, std::cout, std::cerr);
         return {std::nullopt, 2};
+    }
+    // Not a flag: everybody sees those.
+    if (const char* secret = std::getenv("PG_REALTIMED_JWT_SECRET")) {
+        config.jwt_secret = secret;
     }
     if (const std::string fault = fault_of(config); !fault.empty()) {
         std::cerr << "pg_realtimed: " << fault << '\n';

@@ -21,7 +21,8 @@ struct Config {
     std::string max_change_bytes = "1MB";
 
     std::string jwt_secret_file, jwks_file, jwks_url;
-    std::string jwt_secret;      // from the environment only: flags are seen by everybody on the machine
+    std::string jwt_secret; // from the environment only: flags are seen by everybody on the machine
+    std::string api_keys_file;
     unsigned jwks_refresh = 300; // s
     std::vector<std::string> jwt_audience, jwt_issuer;
     double jwt_leeway = 0;    // s
@@ -39,13 +40,15 @@ struct Config {
 
     hub::Limits limits;
     std::size_t max_connections = 20'000;
-    std::size_t connections_per_address = 0; // 0: as many as there are
+    std::size_t connections_per_address =
+        1000; // 0: as many as there are; this machine's own may be a proxy's
     std::size_t connections_per_second = 2000;
     std::size_t requests_per_second = 200; // of one address, and of one tenant
     std::size_t send_queue_bytes = 1024 * 1024;
     std::size_t message_bytes = 1'000'000;
     std::size_t body_bytes = 1024 * 1024;
     std::size_t snapshot_rows = 10'000;
+    std::size_t snapshot_bytes = 16ULL * 1024 * 1024;
     unsigned handshake_timeout = 10; // s
     unsigned idle_timeout = 60;      // s
     unsigned stall_timeout = 15;     // s

@@ -1,4 +1,4 @@
-// The endpoints behind a token: broadcast, event stream, snapshot and functions.
+// The endpoints behind a token: broadcast, event stream and snapshot.
 #include "gateway/api.hpp"
 
 #include <algorithm>
@@ -7,16 +7,14 @@
 #include "gateway/socket.hpp"
 #include "hub/topics.hpp"
 #include "stream/snapshot.hpp"
-#include "wire/byte_buffer.hpp"
 #include "wire/json_check.hpp"
-#include "wire/json_text.hpp"
 #include "json/reader.hpp"
 
 namespace gateway {
 
 namespace {
 
-constexpr std::size_t largest_text = 1U << 28;
+constexpr std::size_t most_messages = 100; // of one request
 
 struct Outgoing {
     std::string topic, event, payload = "{}", tenant;
@@ -70,39 +68,6 @@ std::string identifier(std::string_view name) {
     return text + '"';
 }
 
-// The action that a body names.
-std::string member_text(const std::string& body, std::string_view name) {
-    json::Reader reader;
-    simdjson::ondemand::document document;
-    simdjson::ondemand::object object;
-    simdjson::ondemand::value value;
-    if (!reader.read(body, document) || document.get_object().get(object) != simdjson::SUCCESS ||
-        object.find_field_unordered(name).get(value) != simdjson::SUCCESS) {
-        return {};
-    }
-    return json::string_in(value).value_or("");
-}
-
-// The object with a member more in front, unless it has it. `json` is an object.
-std::string with_member(const std::string& json, std::string_view name, std::string_view text) {
-    if (text.empty() || !member_text(json, name).empty()) {
-        return json;
-    }
-    wire::ByteBuffer out(largest_text);
-    out.append('{');
-    wire::write_json_string(out, name);
-    out.append(':');
-    wire::write_json_string(out, text);
-    const std::size_t brace = json.find('{');
-    const std::string_view rest = std::string_view(json).substr(brace + 1);
-    out.append(rest.find('"') == std::string_view::npos ? "" : ",");
-    out.append(rest);
-    return std::string(out.view());
-}
-
-struct Action {
-    std::string_view function, name;
-};
 // Answers with 202, or with what is wrong with one of them; then none is sent.
 void send_broadcasts(hub::Hub& hub, Exchange& exchange, std::vector<Outgoing> messages,
                      const hub::Identity& identity, std::vector<std::string> tenants) {
@@ -138,13 +103,6 @@ void send_broadcasts(hub::Hub& hub, Exchange& exchange, std::vector<Outgoing> me
     reply.status = 202;
     exchange.reply(std::move(reply));
 }
-
-constexpr Action actions[] = {
-    {"realtime-metrics-collection", "collect_metrics"}, {"realtime-metrics-collection", "health_check"},
-    {"realtime-metrics-collection", "get_metrics"},     {"widget-realtime-enhanced", "track_event"},
-    {"widget-realtime-enhanced", "subscribe"},          {"widget-realtime-enhanced", "unsubscribe"},
-    {"widget-realtime-enhanced", "process_batch"},      {"widget-realtime-enhanced", "get_status"},
-};
 
 } // namespace
 
@@ -191,6 +149,14 @@ void Api::handle_broadcast(const std::shared_ptr<Exchange>& exchange, const Segm
                 exchange->fail(422, "invalid_request", fault);
                 return;
             }
+            if (messages.size() == most_messages) {
+                exchange->fail(413, "too_large",
+                               "more than " + std::to_string(most_messages) + " messages in one request");
+                return;
+            }
+            if (message.tenant.empty()) {
+                message.tenant = query.value("tenant").value_or("");
+            }
             messages.push_back(std::move(message));
         }
     } else {
@@ -204,11 +170,10 @@ void Api::handle_broadcast(const std::shared_ptr<Exchange>& exchange, const Segm
         send_broadcasts(server_.hub(), *exchange, std::move(messages), *identity, {});
         return;
     }
-    questions_.look_up_tenants(identity->claims, [this, exchange, identity, messages = std::move(messages)](
-                                                     const std::optional<hub::TenantsAnswer>& answer) {
+    questions_.look_up_tenants(*identity, [this, exchange, identity, messages = std::move(messages)](
+                                              const std::optional<hub::TenantsAnswer>& answer) {
         if (!answer) {
-            exchange->fail(503, "unavailable",
-                           "the database cannot be asked for the tenants of the caller now");
+            fail_for_now(*exchange, "the database cannot be asked for the tenants of the caller now");
             return;
         }
         send_broadcasts(server_.hub(), *exchange, messages, *identity, answer->tenants);
@@ -276,16 +241,13 @@ void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::
     }
     hub::Hub& hub = server_.hub();
     if (!hub.ready()) {
-        Reply reply =
-            error_reply(503, "unavailable", "the replication slot is not read now", {}, exchange->id());
-        reply.headers.emplace_back("Retry-After", "1");
-        exchange->reply(std::move(reply));
+        fail_for_now(*exchange, "the replication slot is not read now");
         return;
     }
     const std::string table(query.value("table").value_or(""));
     const std::string schema(query.value("schema").value_or("public"));
     const auto* description = hub.table(schema, table);
-    if (description == nullptr && !asked_again && hub.refresh_tables()) {
+    if (description == nullptr && !asked_again) {
         // It may have been registered a moment ago.
         hub.after_refresh(
             [this, exchange, query, identity] { handle_snapshot(exchange, query, identity, true); });
@@ -296,102 +258,74 @@ void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::
                        "Register it with realtime_add_table().");
         return;
     }
-    // Rows are read as the caller: privileges and row-level security decide.
-    const std::size_t most = server_.config().snapshot_rows;
+    // Rows are read as the caller: privileges and row-level security decide, in one statement, so with one snapshot. Texts are
+    // joined only when they are not too much.
+    const auto& config = server_.config();
+    const std::string name = identifier(schema) + "." + identifier(table);
     Question question;
-    question.statement = "SELECT pg_catalog.pg_current_snapshot()::text, pg_catalog.count(*), "
-                         "COALESCE(pg_catalog.jsonb_agg(r), '[]')::text FROM (SELECT * FROM " +
-                         identifier(schema) + "." + identifier(table) + " LIMIT " + std::to_string(most + 1) +
-                         ") r";
+    question.statement =
+        "WITH r AS MATERIALIZED (SELECT pg_catalog.to_jsonb(t)::text AS r FROM (SELECT * FROM " + name +
+        " LIMIT " + std::to_string(config.snapshot_rows + 1) +
+        ") t), s AS (SELECT pg_catalog.count(*) AS rows, "
+        "COALESCE(pg_catalog.sum(pg_catalog.octet_length(r)), 0) AS bytes FROM r) "
+        "SELECT pg_catalog.pg_current_snapshot()::text, rows, bytes, "
+        "pg_catalog.row_security_active(pg_catalog.format('%I.%I', $1::text, $2::text)), "
+        "CASE WHEN rows <= $3::int8 AND bytes <= $4::int8 THEN (SELECT pg_catalog.string_agg(r, ',') FROM r) "
+        "END FROM s";
+    question.parameters = {schema, table, std::to_string(config.snapshot_rows),
+                           std::to_string(config.snapshot_bytes)};
     question.role = role;
     question.claims = identity->claims;
-    question.repeatable_read = true;
-    question.done = [exchange, &hub, most](const Answer& answer) {
-        if (!answer.ok) {
-            reply_with_error(*exchange, answer);
-            return;
-        }
-        if (std::stoull(answer.rows[0][1].value_or("0")) > most) {
-            exchange->fail(413, "too_large",
-                           "the caller sees more than " + std::to_string(most) + " rows of the table",
-                           "The setting snapshot-rows is the limit.");
-            return;
-        }
-        const auto snapshot = stream::Snapshot::read(answer.rows[0][0].value_or(""));
-        if (!snapshot) {
-            exchange->fail(500, "internal_error", "the database's snapshot cannot be read");
-            return;
-        }
-        // Everything that the stream has shown and the snapshot has not seen comes again: the cursor stands before it.
-        const auto unseen =
-            hub.history.first_invisible([&](std::uint32_t xid) { return snapshot->sees(xid); });
-        protocol::Cursor cursor = hub.complete_head();
-        if (unseen) {
-            cursor = std::min(cursor, protocol::Cursor{unseen->lsn, 0});
-        }
-        Reply reply;
-        reply.body = "{\"cursor\":\"" + protocol::text_of(cursor) +
-                     "\",\"rows\":" + answer.rows[0][2].value_or("[]") + "}";
-        exchange->reply(std::move(reply));
+    question.read_only = true;
+    question.owner = identity->subject.empty() ? std::string(exchange->peer()) : identity->subject;
+    question.abandoned = [exchange] { return exchange->abandoned(); };
+    // Without policies everybody who may read the table would get the rows of all tenants.
+    const bool needs_policies = description->access == wire::Access::Tenant && !identity->every_tenant;
+    question.done = [this, exchange, needs_policies, before = hub.complete_head()](const Answer& answer) {
+        answer_snapshot(*exchange, answer, needs_policies, before);
     };
     pool_.ask(std::move(question));
 }
 
-void Api::handle_function(const std::shared_ptr<Exchange>& exchange, std::string_view name,
-                          const web::Query& query, const hub::IdentityPointer& identity) {
-    std::string body = exchange->body();
-    if (body.find_first_not_of(" \t\r\n") == std::string::npos) {
-        body = "{}";
-    }
-    if (!wire::is_json(body)) {
-        exchange->fail(400, "invalid_request", "the body is not JSON");
+void Api::answer_snapshot(Exchange& exchange, const Answer& answer, bool needs_policies,
+                          protocol::Cursor before) {
+    if (!answer.ok) {
+        reply_with_error(exchange, answer);
         return;
     }
-    std::string wanted(query.value("action").value_or(""));
-    if (wanted.empty()) {
-        wanted = member_text(body, "action");
-    }
-    const auto action = std::find_if(std::begin(actions), std::end(actions), [&](const Action& one) {
-        return one.function == name && one.name == wanted;
-    });
-    if (action == std::end(actions)) {
-        std::string known;
-        for (const Action& one : actions) {
-            if (one.function == name) {
-                known += known.empty() ? "" : ", ";
-                known += one.name;
-            }
-        }
-        exchange->fail(400, "invalid_request",
-                       wanted.empty() ? "there is no action"
-                                      : "action " + web::shown(wanted) + " is not known",
-                       "Actions are " + known + ".");
+    const auto& config = server_.config();
+    const auto& row = answer.rows[0];
+    if (needs_policies && row[3] != "t") {
+        exchange.fail(
+            403, "forbidden",
+            "the table has no row-level security for the caller, who would see the rows of every tenant",
+            "ALTER TABLE ... ENABLE ROW LEVEL SECURITY, with a policy such as USING (tenant_id = ANY "
+            "(realtime_tenant_ids())).");
         return;
     }
-    const std::string role = role_of(*exchange, *identity);
-    if (role.empty()) {
+    if (!row[4] && row[1] != "0") {
+        exchange.fail(413, "too_large",
+                      "the caller sees more than " + std::to_string(config.snapshot_rows) + " rows or " +
+                          std::to_string(config.snapshot_bytes) + " bytes of the table",
+                      "The settings snapshot-rows and snapshot-bytes are the limits.");
         return;
     }
-    if (body[body.find_first_not_of(" \t\r\n")] == '{') {
-        body = with_member(body, "tenantId", query.value("tenant_id").value_or(""));
-        body = with_member(body, "connectionId", exchange->head().header("x-connection-id").value_or(""));
-        body = with_member(body, "batchId", exchange->head().header("x-batch-id").value_or(""));
+    const auto snapshot = stream::Snapshot::read(row[0].value_or(""));
+    const hub::Hub& hub = server_.hub();
+    if (!snapshot || !hub.ready() || !hub.history.reaches(before)) {
+        // What the snapshot has not seen may have been forgotten while it was read.
+        fail_for_now(exchange, "the changes behind the snapshot are not kept any more");
+        return;
     }
-    Question question;
-    question.statement = "SELECT " + std::string(action->name) + "($1::jsonb - 'action')::text";
-    question.parameters.emplace_back(std::move(body));
-    question.role = role;
-    question.claims = identity->claims;
-    question.done = [exchange](const Answer& answer) {
-        if (!answer.ok) {
-            reply_with_error(*exchange, answer);
-            return;
-        }
-        Reply reply;
-        reply.body = answer.rows.empty() ? "null" : answer.rows[0][0].value_or("null");
-        exchange->reply(std::move(reply));
-    };
-    pool_.ask(std::move(question));
+    // Everything that the stream has shown and the snapshot has not seen comes again: the cursor stands before it.
+    const auto unseen = hub.history.first_invisible([&](std::uint32_t xid) { return snapshot->sees(xid); });
+    protocol::Cursor cursor = hub.complete_head();
+    if (unseen) {
+        cursor = std::min(cursor, protocol::Cursor{unseen->lsn, 0});
+    }
+    Reply reply;
+    reply.body = "{\"cursor\":\"" + protocol::text_of(cursor) + "\",\"rows\":[" + row[4].value_or("") + "]}";
+    exchange.reply(std::move(reply));
 }
 
 } // namespace gateway

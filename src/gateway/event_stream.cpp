@@ -19,12 +19,14 @@ EventStream::~EventStream() = default;
 
 void EventStream::begin(hub::IdentityPointer identity, std::vector<protocol::Binding> bindings,
                         std::optional<protocol::Cursor> since) {
+    expires_at_ = identity->expires_at;
     schedule();
     open(std::move(identity), std::move(bindings), since, false);
 }
 
 void EventStream::schedule() {
-    hub_.timers.schedule(*this, static_cast<web::Milliseconds>((hub_.now() + beat_seconds) * 1000));
+    const double left = std::clamp(expires_at_ - hub_.unix_now(), 0.0, beat_seconds);
+    hub_.timers.schedule(*this, static_cast<web::Milliseconds>((hub_.now() + left) * 1000) + 1);
 }
 
 void EventStream::deliver(const hub::FramePointer& frame) {
@@ -34,7 +36,7 @@ void EventStream::deliver(const hub::FramePointer& frame) {
 }
 
 void EventStream::on_time() {
-    if (identity() != nullptr && identity()->expires_at <= hub_.unix_now()) {
+    if (expires_at_ <= hub_.unix_now()) {
         on_notice(false, "Token has expired", false);
         close();
         socket_.close(0, {});

@@ -21,6 +21,9 @@ class EventStream final : public hub::Feed, public hub::Alarm {
 
   private:
     bool on_open() override;
+    bool goes_on_without_user() override { return false; }
+    void on_reopened() override {}
+    void on_suspended() override {}
     void on_refused(const std::string& code, const std::string& message) override;
     void on_notice(bool ok, const std::string& message, bool refetch) override;
     void on_tenant_lost(const std::string&) override {}
@@ -30,6 +33,7 @@ class EventStream final : public hub::Feed, public hub::Alarm {
 
     Socket& socket_;
     std::uint64_t delivered_ = 0;
+    double expires_at_ = 0; // Unix time, seconds
 };
 
 } // namespace gateway

@@ -1,10 +1,27 @@
 #include "gateway/exchange.hpp"
 
+#include <uv.h>
+
+#include "gateway/gzip.hpp"
+#include "gateway/server.hpp"
 #include "gateway/socket.hpp"
 #include "wire/byte_buffer.hpp"
 #include "wire/json_text.hpp"
 
 namespace gateway {
+
+namespace {
+
+constexpr std::size_t worth_compressing = 1024;         // bytes of an answer
+constexpr std::size_t worth_another_thread = 64 * 1024; // compressing less does not hold anybody up
+
+void take_compressed(Reply& reply, std::string&& packed) {
+    reply.body = std::move(packed);
+    reply.headers.emplace_back("Content-Encoding", "gzip");
+    reply.headers.emplace_back("Vary", "Accept-Encoding");
+}
+
+} // namespace
 
 Reply error_reply(int status, std::string_view code, std::string_view message, std::string_view hint,
                   std::string_view request_id) {
@@ -38,8 +55,53 @@ void Exchange::reply(Reply reply) {
         return;
     }
     answered_ = true;
+    if (socket_ == nullptr) {
+        return;
+    }
+    reply.headers.emplace_back("X-Request-Id", id_);
+    if (reply.body.size() < worth_compressing || !head_.header_has("accept-encoding", "gzip")) {
+        send(reply);
+        return;
+    }
+    if (reply.body.size() < worth_another_thread) {
+        if (std::string packed; gzip(reply.body, packed)) {
+            take_compressed(reply, std::move(packed));
+        }
+        send(reply);
+        return;
+    }
+    struct Job {
+        uv_work_t work{};
+        std::shared_ptr<Exchange> exchange;
+        Reply reply;
+        std::string packed;
+        bool done = false;
+    };
+    auto job = std::make_unique<Job>();
+    job->work.data = job.get();
+    job->exchange = shared_from_this();
+    job->reply = std::move(reply);
+    uv_queue_work(
+        socket_->server().loop(), &job.release()->work,
+        [](uv_work_t* work) {
+            auto* mine = static_cast<Job*>(work->data);
+            try {
+                mine->done = gzip(mine->reply.body, mine->packed);
+            } catch (const std::bad_alloc&) {
+                mine->done = false; // it is sent as it is
+            }
+        },
+        [](uv_work_t* work, int) {
+            const std::unique_ptr<Job> mine(static_cast<Job*>(work->data));
+            if (mine->done) {
+                take_compressed(mine->reply, std::move(mine->packed));
+            }
+            mine->exchange->send(mine->reply);
+        });
+}
+
+void Exchange::send(const Reply& reply) {
     if (socket_ != nullptr) {
-        reply.headers.emplace_back("X-Request-Id", id_);
         socket_->answer(head_, reply);
     }
 }

@@ -28,7 +28,7 @@ Reply error_reply(int status, std::string_view code, std::string_view message, s
                   std::string_view request_id);
 
 // Kept by whoever will answer; the socket may be gone by then. Exactly one answer counts.
-class Exchange {
+class Exchange : public std::enable_shared_from_this<Exchange> {
   public:
     Exchange(Socket& socket, web::RequestHead head, std::string body, std::string id);
 
@@ -37,12 +37,17 @@ class Exchange {
     const std::string& id() const { return id_; } // request id: the client's x-request-id, or ours
     std::string_view peer() const { return peer_; }
 
+    // Large answers are compressed first, beside the loop.
     void reply(Reply reply);
     void fail(int status, std::string_view code, std::string_view message, std::string_view hint = {});
     bool answered() const { return answered_; }
+    // Nobody waits for the answer any more.
+    bool abandoned() const { return socket_ == nullptr; }
 
   private:
     friend class Socket;
+    void send(const Reply& reply);
+
     Socket* socket_; // null when it is gone
     web::RequestHead head_;
     std::string body_, id_, peer_;

@@ -90,6 +90,16 @@ double cpu_seconds() {
 
 } // namespace
 
+const std::string& Figures::page(bool with_tenants) {
+    constexpr double fresh_seconds = 1;
+    Kept& kept = kept_[with_tenants ? 1 : 0];
+    if (kept.text.empty() || hub_.now() - kept.time > fresh_seconds) {
+        kept.text = text(with_tenants);
+        kept.time = hub_.now();
+    }
+    return kept.text;
+}
+
 std::string Figures::text(bool with_tenants) const {
     Page page;
     const ServerCounters& server = server_.counters;

@@ -29,6 +29,7 @@ class TokenGatekeeper final : public hub::Gatekeeper {
   private:
     struct Fetch;
     std::string build(const std::string& fetched, std::shared_ptr<token::Keys>& keys) const;
+    std::string load_api_keys();
     void refresh();
 
     uv_loop_t* loop_;
@@ -36,6 +37,7 @@ class TokenGatekeeper final : public hub::Gatekeeper {
     std::shared_ptr<const token::Keys> keys_ = std::make_shared<token::Keys>();
     // Verified tokens by their SHA-256: a page with ten channels shows its token ten times.
     std::unordered_map<std::string, hub::IdentityPointer> verified_;
+    std::unordered_map<std::string, hub::IdentityPointer> api_keys_; // by their SHA-256
     uv_timer_t* timer_;
     bool fetching_ = false;
 };

@@ -86,10 +86,15 @@ void Link::watch(int events) {
     }
 }
 
-void Link::on_poll(uv_poll_t* handle, int, int events) {
+void Link::on_poll(uv_poll_t* handle, int status, int events) {
     Link* link = static_cast<Poll*>(handle->data)->link;
     if (link == nullptr) {
         return;
+    }
+    if (status < 0) {
+        // The loop has stopped to look because of an error (a reset, for example), which reading will tell.
+        link->events_ = 0;
+        events = UV_READABLE;
     }
     if (link->state_ == State::Connecting) {
         link->go_on_connecting();
@@ -104,6 +109,9 @@ void Link::on_poll(uv_poll_t* handle, int, int events) {
             return;
         }
         link->on_input();
+        if (status < 0 && link->state_ == State::Connected && link->events_ == 0) {
+            link->watch(UV_READABLE);
+        }
     }
 }
 

@@ -10,6 +10,18 @@
 
 namespace gateway {
 
+// Calls something and says what it threw; empty when it did not. C callbacks must not be left by an exception.
+template <class Action> std::string guarded(Action&& action) {
+    try {
+        action();
+        return {};
+    } catch (const std::exception& error) {
+        return error.what();
+    } catch (...) {
+        return "something is larger than can be written";
+    }
+}
+
 void set_up_log(const Config& config);
 
 } // namespace gateway

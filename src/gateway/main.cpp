@@ -179,8 +179,11 @@ class Daemon {
     }
 
     void tick() {
-        hub_.tick();
-        reporter_.tick();
+        for (const std::string& fault : {guarded([&] { hub_.tick(); }), guarded([&] { reporter_.tick(); })}) {
+            if (!fault.empty()) {
+                spdlog::error("regular work: {}", fault);
+            }
+        }
         if (draining_ && (server_.sockets().empty() || clock_.now() > drain_until_)) {
             end();
         }

@@ -68,15 +68,15 @@ class Pool::Worker final : public Link {
         PGconn* const c = connection();
         PQenterPipelineMode(c);
         expected_ = 0;
-        if (question_->repeatable_read) {
-            send("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
-        }
+        // Everything up to the synchronisation is one transaction, so what is set for it is gone behind it, whatever happens.
         const char* settings[] = {question_->role.empty() ? "none" : question_->role.c_str(),
-                                  question_->claims.c_str()};
+                                  question_->claims.c_str(), question_->read_only ? "on" : nullptr};
         PQsendQueryParams(c,
-                          "SELECT pg_catalog.set_config('role', $1, true), "
+                          "SELECT pg_catalog.set_config('transaction_read_only', "
+                          "COALESCE($3, pg_catalog.current_setting('transaction_read_only')), true), "
+                          "pg_catalog.set_config('role', $1, true), "
                           "pg_catalog.set_config('request.jwt.claims', $2, true)",
-                          2, nullptr, settings, nullptr, nullptr, 0);
+                          3, nullptr, settings, nullptr, nullptr, 0);
         ++expected_;
         auto& name = names_[question_->statement];
         if (name.empty()) {
@@ -91,9 +91,6 @@ class Pool::Worker final : public Link {
         PQsendQueryPrepared(c, name.c_str(), static_cast<int>(values.size()), values.data(), nullptr, nullptr,
                             0);
         answer_index_ = expected_++;
-        if (question_->repeatable_read) {
-            send("COMMIT");
-        }
         PQpipelineSync(c);
         index_ = 0;
         flush();
@@ -106,11 +103,6 @@ class Pool::Worker final : public Link {
     }
 
   private:
-    void send(const char* command) {
-        PQsendQueryParams(connection(), command, 0, nullptr, nullptr, nullptr, nullptr, 0);
-        ++expected_;
-    }
-
     void on_connected() override {
         PQsendQuery(connection(),
                     "SELECT pg_catalog.set_config('search_path', pg_catalog.quote_ident(n.nspname) || ', "
@@ -148,6 +140,12 @@ class Pool::Worker final : public Link {
             if (status == PGRES_PIPELINE_SYNC) {
                 PQclear(result);
                 PQexitPipelineMode(connection());
+                if (PQtransactionStatus(connection()) != PQTRANS_IDLE) {
+                    // Whoever comes next must not find the transaction of somebody else.
+                    disconnect();
+                    on_lost("a transaction was left open");
+                    return;
+                }
                 finish(std::move(answer_));
                 return;
             }
@@ -278,22 +276,55 @@ std::size_t Pool::busy() const {
                                                   [](const auto& worker) { return worker->is_busy(); }));
 }
 
+// The answer never comes before ask() returns: it is given in the next turn.
+void Pool::refuse(Question question, const char* why) {
+    struct Refusal {
+        uv_timer_t timer{};
+        std::function<void(Answer)> done;
+        const char* why = nullptr;
+    };
+    auto* refusal = new Refusal();
+    refusal->done = std::move(question.done);
+    refusal->why = why;
+    uv_timer_init(loop_, &refusal->timer);
+    refusal->timer.data = refusal;
+    uv_timer_start(
+        &refusal->timer,
+        [](uv_timer_t* handle) {
+            auto* mine = static_cast<Refusal*>(handle->data);
+            mine->done(failed("53300", mine->why));
+            uv_close(reinterpret_cast<uv_handle_t*>(handle),
+                     [](uv_handle_t* closed) { delete static_cast<Refusal*>(closed->data); });
+        },
+        0, 0);
+}
+
+// False when the owner has too many questions waiting.
+bool Pool::take_account(Question& question) {
+    if (question.owner.empty()) {
+        return true;
+    }
+    auto& count = outstanding_[question.owner];
+    if (count >= std::max<std::size_t>(config_.pool_size, config_.queue_length / 10)) {
+        return false;
+    }
+    ++count;
+    question.done = [this, owner = question.owner, done = std::move(question.done)](Answer answer) {
+        if (const auto found = outstanding_.find(owner); --found->second == 0) {
+            outstanding_.erase(found);
+        }
+        done(std::move(answer));
+    };
+    return true;
+}
+
 void Pool::ask(Question question) {
-    // The answer never comes before this returns: a full queue is told in the next turn.
     if (stopped_ || queue_.size() >= config_.queue_length) {
-        auto* timer = new uv_timer_t();
-        uv_timer_init(loop_, timer);
-        timer->data = new std::function<void(Answer)>(std::move(question.done));
-        uv_timer_start(
-            timer,
-            [](uv_timer_t* handle) {
-                std::unique_ptr<std::function<void(Answer)>> done(
-                    static_cast<std::function<void(Answer)>*>(handle->data));
-                uv_close(reinterpret_cast<uv_handle_t*>(handle),
-                         [](uv_handle_t* closed) { delete reinterpret_cast<uv_timer_t*>(closed); });
-                (*done)(failed("53300", "too many requests are waiting for the database"));
-            },
-            0, 0);
+        refuse(std::move(question), "too many requests are waiting for the database");
+        return;
+    }
+    if (!take_account(question)) {
+        refuse(std::move(question), "too many requests of the caller are waiting for the database");
         return;
     }
     queue_.push_back({std::move(question), seconds(loop_)});
@@ -305,9 +336,13 @@ void Pool::hand_out() {
         if (queue_.empty()) {
             return;
         }
-        if (worker->is_free()) {
+        while (worker->is_free() && !queue_.empty()) {
             Question question = std::move(queue_.front().question);
             queue_.pop_front();
+            if (question.abandoned && question.abandoned()) {
+                question.done(failed("57014", "nobody waits for the answer any more"));
+                continue;
+            }
             worker->ask(std::move(question));
         }
     }

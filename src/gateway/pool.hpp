@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "gateway/config.hpp"
@@ -18,7 +19,7 @@ struct Answer {
     bool ok = false;
     std::vector<std::vector<std::optional<std::string>>> rows;
     std::string sqlstate, message, detail,
-        hint; // of an error; 08006 when the connection broke, 53300 when the queue is full
+        hint; // of an error; 08006 when the connection broke, 53300 when too many wait, 57014 when it was abandoned
 };
 
 struct Question {
@@ -26,7 +27,10 @@ struct Question {
     std::vector<std::optional<std::string>> parameters;
     std::string role;   // as whom; empty: as the pool's own
     std::string claims; // request.jwt.claims; JSON, or empty
-    bool repeatable_read = false;
+    bool read_only = false;
+    std::string owner; // on whose account it waits: nobody may fill the queue alone; empty: the gateway's own
+    std::function<bool()>
+        abandoned; // whether nobody wants the answer any more; then it is not asked. May be empty
     std::function<void(Answer)> done; // never called at once
 };
 
@@ -51,6 +55,8 @@ class Pool {
     friend class Worker;
     void hand_out();
     void on_tick();
+    void refuse(Question question, const char* why);
+    bool take_account(Question& question);
 
     uv_loop_t* loop_;
     const Config& config_;
@@ -60,6 +66,7 @@ class Pool {
         double since = 0;
     };
     std::deque<Waiting> queue_;
+    std::unordered_map<std::string, std::size_t> outstanding_; // questions by their owner
     uv_timer_t* tick_;
     std::string problem_;
     bool stopped_ = false;

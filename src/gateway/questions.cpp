@@ -21,11 +21,12 @@ constexpr const char* tables_statement =
 
 } // namespace
 
-void Questions::look_up_tenants(const std::string& claims,
+void Questions::look_up_tenants(const hub::Identity& identity,
                                 std::function<void(std::optional<hub::TenantsAnswer>)> done) {
     Question question;
     question.statement = tenants_statement;
-    question.claims = claims;
+    question.claims = identity.claims;
+    question.owner = identity.subject;
     question.done = [done = std::move(done)](const Answer& answer) {
         std::optional<stream::Snapshot> snapshot;
         if (answer.ok && !answer.rows.empty() && answer.rows[0][0]) {

@@ -10,7 +10,7 @@ class Questions final : public hub::Directory, public hub::Catalog {
   public:
     explicit Questions(Pool& pool) : pool_(pool) {}
 
-    void look_up_tenants(const std::string& claims,
+    void look_up_tenants(const hub::Identity& identity,
                          std::function<void(std::optional<hub::TenantsAnswer>)> done) override;
     void describe_tables(std::function<void(std::optional<hub::Tables>)> done) override;
 

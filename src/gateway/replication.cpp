@@ -266,7 +266,7 @@ void Replication::on_identified(const PGresult* result) {
     target_ = read_lsn(PQgetvalue(result, 0, 2));
     // Behind a failover or a restore the same addresses mean other changes.
     server_history_ = std::string(PQgetvalue(result, 0, 0)) + '/' + PQgetvalue(result, 0, 1);
-    other_history_ = had_slot_ && (server_history_ != history_ || target_ < assembler_.last().lsn);
+    other_history_ = had_slot_ && (server_history_ != history_ || target_ < hub_.head().lsn);
     if (other_history_) {
         spdlog::error("replication: the server continues another history (a failover or a restore); all "
                       "clients are told to "
@@ -405,6 +405,11 @@ bool Replication::read_message(char* buffer, std::size_t size) {
         if (!assembler_.in_transaction()) {
             hub_.on_progress(sent);
         }
+        if (answer && shuts_down(sent)) {
+            // It waits until everything is confirmed, and would for the whole resume window. The slot keeps its place.
+            give_up("the server shuts down");
+            return false;
+        }
         if (answer) {
             send_status(false);
         }
@@ -413,6 +418,19 @@ bool Replication::read_message(char* buffer, std::size_t size) {
     PQfreemem(buffer);
     give_up("the server sent a replication message of an unknown kind");
     return false;
+}
+
+// A server that goes down asks again as soon as it has an answer; otherwise only once in half of wal_sender_timeout.
+bool Replication::shuts_down(std::uint64_t sent) {
+    constexpr unsigned many = 10;
+    constexpr double within_seconds = 1;
+    const double now = hub_.now();
+    if (sent != asked_at_ || now - asked_since_ > within_seconds) {
+        asked_at_ = sent;
+        asked_since_ = now;
+        asked_ = 0;
+    }
+    return ++asked_ >= many && hub_.head().lsn >= sent;
 }
 
 void Replication::send_status(bool ask_for_answer) {

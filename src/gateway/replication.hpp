@@ -50,6 +50,7 @@ class Replication final : public Link {
     void give_up(const std::string& why);
     void retry_later();
     void on_tick();
+    bool shuts_down(std::uint64_t sent);
     void send_status(bool ask_for_answer);
 
     const Config& config_;
@@ -64,7 +65,9 @@ class Replication final : public Link {
     std::string server_history_,
         history_; // system identifier and timeline of the server: now, and when we last read
     bool stopping_ = false, slot_is_new_ = false, had_slot_ = false, other_history_ = false;
-    unsigned attempts_ = 0;
+    unsigned attempts_ = 0, asked_ = 0; // asked_: questions of the server at one place, since asked_since_
+    double asked_since_ = 0;
+    std::uint64_t asked_at_ = 0;
     double retry_at_ = 0, last_input_ = 0, last_status_ = 0, connect_began_ = 0;
     std::uint64_t slot_confirmed_ = 0, target_ = 0, server_lsn_ = 0, sent_confirmed_ = 0;
     std::uint64_t connects_ = 0, bytes_ = 0, slots_recreated_ = 0;

@@ -1,9 +1,11 @@
 #include "gateway/reporter.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "gateway/log.hpp"
 #include "gateway/socket.hpp"
+#include "protocol/column_value.hpp"
 #include "wire/byte_buffer.hpp"
 #include "wire/json_text.hpp"
 
@@ -12,7 +14,7 @@ namespace gateway {
 namespace {
 
 constexpr std::size_t rows_at_once = 500;
-constexpr std::size_t uuid_length = 36;
+constexpr std::size_t longest_type = 255; // of a subscription
 
 // What a client has received is what we have sent.
 constexpr const char* statement =
@@ -23,6 +25,33 @@ constexpr const char* statement =
     "FROM pg_catalog.jsonb_to_recordset($1::jsonb) AS r(tenant_id uuid, subscription_type text, "
     "connection_id text, "
     "received bigint, sent bigint, errors bigint, bytes bigint)";
+
+// Tables and topics may be called anything, subscription types not: * means all of them, and text has no control characters.
+std::string subscription_type(std::string_view name) {
+    std::string type(name.substr(0, wire::valid_utf8_prefix(name.substr(0, longest_type))));
+    std::replace_if(
+        type.begin(), type.end(), [](unsigned char letter) { return letter < ' '; }, ' ');
+    return type.empty() || type == "*" ? "channel" : type;
+}
+
+std::string row_of(const std::string& tenant, std::string_view connection, const hub::ChannelReport& report) {
+    wire::ByteBuffer row(1U << 16);
+    row.append("{\"tenant_id\":");
+    wire::write_json_string(row, tenant);
+    row.append(",\"subscription_type\":");
+    wire::write_json_string(row, subscription_type(report.subscription_type));
+    row.append(",\"connection_id\":");
+    wire::write_json_string(row, connection);
+    for (const auto& [name, value] :
+         {std::pair{",\"received\":", report.messages_sent},
+          std::pair{",\"sent\":", report.messages_received}, std::pair{",\"errors\":", report.errors},
+          std::pair{",\"bytes\":", report.bytes_sent}}) {
+        row.append(name);
+        wire::write_uint64(row, value);
+    }
+    row.append('}');
+    return std::string(row.view());
+}
 
 } // namespace
 
@@ -37,56 +66,52 @@ void Reporter::tick() {
     if (first || !pool_.any_connected()) {
         return;
     }
-    wire::ByteBuffer rows(1U << 28);
-    std::size_t count = 0;
+    std::vector<std::string> rows;
     for (const Socket* socket : server_.sockets()) {
         if (socket->session() == nullptr) {
             continue;
         }
         for (const hub::ChannelReport& report : socket->session()->report()) {
             for (const std::string& tenant : report.tenants) {
-                if (tenant.size() != uuid_length) {
+                if (!protocol::uuid_in(tenant)) {
                     continue; // monitoring knows tenants as uuids
                 }
-                rows.append(count == 0 ? "[{\"tenant_id\":" : ",{\"tenant_id\":");
-                wire::write_json_string(rows, tenant);
-                rows.append(",\"subscription_type\":");
-                wire::write_json_string(rows, std::string_view(report.subscription_type).substr(0, 255));
-                rows.append(",\"connection_id\":");
-                wire::write_json_string(rows, socket->connection_id());
-                for (const auto& [name, value] : {std::pair{",\"received\":", report.messages_sent},
-                                                  std::pair{",\"sent\":", report.messages_received},
-                                                  std::pair{",\"errors\":", report.errors},
-                                                  std::pair{",\"bytes\":", report.bytes_sent}}) {
-                    rows.append(name);
-                    wire::write_uint64(rows, value);
-                }
-                rows.append('}');
-                if (++count == rows_at_once) {
-                    rows.append(']');
-                    send(std::string(rows.view()));
-                    rows.clear();
-                    count = 0;
+                rows.push_back(row_of(tenant, socket->connection_id(), report));
+                if (rows.size() == rows_at_once) {
+                    send(std::exchange(rows, {}));
                 }
             }
         }
     }
-    if (count > 0) {
-        rows.append(']');
-        send(std::string(rows.view()));
+    if (!rows.empty()) {
+        send(std::move(rows));
     }
 }
 
-void Reporter::send(std::string rows) {
+void Reporter::send(std::vector<std::string> rows) {
+    std::string text = "[";
+    for (const std::string& row : rows) {
+        text += text.size() > 1 ? "," : "";
+        text += row;
+    }
+    text += ']';
     Question question;
     question.statement = statement;
-    question.parameters.emplace_back(std::move(rows));
-    question.done = [this](const Answer& answer) {
+    question.parameters.emplace_back(std::move(text));
+    question.done = [this, rows = std::move(rows)](const Answer& answer) {
         if (answer.ok) {
             said_ = false;
             return;
         }
-        ++failed_;
+        // One row that is refused must not cost the others their report.
+        const bool for_its_content = answer.sqlstate.starts_with("22") || answer.sqlstate.starts_with("23");
+        if (for_its_content && rows.size() > 1) {
+            const auto middle = rows.begin() + static_cast<std::ptrdiff_t>(rows.size() / 2);
+            send({rows.begin(), middle});
+            send({middle, rows.end()});
+            return;
+        }
+        failed_ += rows.size();
         if (!said_) {
             said_ = true;
             spdlog::warn("reports of connections cannot be stored: {}; {}", answer.message, answer.hint);

@@ -15,7 +15,7 @@ class Reporter {
     std::uint64_t failed() const { return failed_; }
 
   private:
-    void send(std::string rows);
+    void send(std::vector<std::string> rows);
 
     Server& server_;
     Pool& pool_;

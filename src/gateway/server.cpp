@@ -18,7 +18,6 @@ namespace {
 
 constexpr int backlog = 1024;
 constexpr int first_systemd_socket = 3;
-constexpr std::size_t most_request_buckets = 100'000;
 constexpr unsigned drain_milliseconds = 20;
 
 } // namespace
@@ -48,12 +47,14 @@ std::string Server::bound_address(const Listener& listener, const std::string& a
 
 Server::Server(uv_loop_t* loop, Config& config, hub::Hub& hub)
     : loop_(loop), config_(config), hub_(hub), read_buffer_(std::make_unique<char[]>(read_buffer_size)),
-      prepare_(new uv_prepare_t()), drain_timer_(new uv_timer_t()) {
+      prepare_(new uv_prepare_t()), idle_(new uv_idle_t()), drain_timer_(new uv_timer_t()) {
     uv_prepare_init(loop, prepare_);
     prepare_->data = this;
     // Before the loop waits: everything that this turn has queued goes out, with one writev a socket.
     uv_prepare_start(prepare_, [](uv_prepare_t* prepare) { static_cast<Server*>(prepare->data)->flush(); });
     uv_unref(reinterpret_cast<uv_handle_t*>(prepare_));
+    uv_idle_init(loop, idle_);
+    idle_->data = this;
     uv_timer_init(loop, drain_timer_);
     drain_timer_->data = this;
     std::random_device random;
@@ -66,6 +67,8 @@ Server::Server(uv_loop_t* loop, Config& config, hub::Hub& hub)
 Server::~Server() {
     uv_close(reinterpret_cast<uv_handle_t*>(prepare_),
              [](uv_handle_t* handle) { delete reinterpret_cast<uv_prepare_t*>(handle); });
+    uv_close(reinterpret_cast<uv_handle_t*>(idle_),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_idle_t*>(handle); });
     uv_close(reinterpret_cast<uv_handle_t*>(drain_timer_),
              [](uv_handle_t* handle) { delete reinterpret_cast<uv_timer_t*>(handle); });
 }
@@ -219,8 +222,12 @@ void Server::on_connection(Listener& listener) {
 
 bool Server::admit(Socket& socket) {
     const std::size_t of_address = ++addresses_[socket.peer()].connections;
+    // Behind a proxy on this machine everybody has its address.
+    const bool is_local =
+        socket.peer() == "unix" || socket.peer() == "::1" || socket.peer().starts_with("127.");
     return sockets_.size() <= config_.max_connections &&
-           (config_.connections_per_address == 0 || of_address <= config_.connections_per_address) &&
+           (config_.connections_per_address == 0 || is_local ||
+            of_address <= config_.connections_per_address) &&
            accepts_.take(hub_.now(), static_cast<double>(config_.connections_per_second),
                          static_cast<double>(config_.connections_per_second));
 }
@@ -228,11 +235,31 @@ bool Server::admit(Socket& socket) {
 void Server::forget(Socket& socket) {
     sockets_.erase(&socket);
     dirty_.erase(std::remove(dirty_.begin(), dirty_.end(), &socket), dirty_.end());
-    std::replace(flushing_.begin(), flushing_.end(), &socket, static_cast<Socket*>(nullptr));
+    std::erase(again_, &socket);
+    for (auto* list : {&flushing_, &calling_}) { // somebody walks through them
+        std::replace(list->begin(), list->end(), &socket, static_cast<Socket*>(nullptr));
+    }
     const auto address = addresses_.find(socket.peer());
     if (address != addresses_.end() && --address->second.connections == 0) {
         addresses_.erase(address);
     }
+}
+
+void Server::call_again(Socket& socket) {
+    again_.push_back(&socket);
+    uv_idle_start(idle_, [](uv_idle_t* idle) {
+        auto* server = static_cast<Server*>(idle->data);
+        server->calling_.swap(server->again_);
+        for (std::size_t index = 0; index < server->calling_.size(); ++index) {
+            if (server->calling_[index] != nullptr) {
+                server->calling_[index]->go_on();
+            }
+        }
+        server->calling_.clear();
+        if (server->again_.empty()) {
+            uv_idle_stop(idle);
+        }
+    });
 }
 
 void Server::flush() {
@@ -248,15 +275,19 @@ void Server::flush() {
 }
 
 bool Server::may_request(const std::string& who) {
-    if (requests_.size() > most_request_buckets) {
-        requests_.clear();
-    }
-    const auto rate = static_cast<double>(config_.requests_per_second);
-    if (requests_[who].take(hub_.now(), rate, rate * 2)) {
-        return true;
-    }
-    ++counters.rate_limited;
-    return false;
+    const bool may = requests_.take(who, hub_.now(), static_cast<double>(config_.requests_per_second));
+    counters.rate_limited += may ? 0 : 1;
+    return may;
+}
+
+bool Server::has_room_for(const std::string& who) {
+    const bool has = requests_.has_room(who, hub_.now(), static_cast<double>(config_.requests_per_second));
+    counters.rate_limited += has ? 0 : 1;
+    return has;
+}
+
+void Server::count_request(const std::string& who) {
+    requests_.count(who, hub_.now(), static_cast<double>(config_.requests_per_second));
 }
 
 void Server::drain() {

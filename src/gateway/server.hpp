@@ -12,6 +12,7 @@
 
 #include "gateway/config.hpp"
 #include "gateway/exchange.hpp"
+#include "gateway/request_rates.hpp"
 #include "hub/hub.hpp"
 #include "web/cors.hpp"
 #include "web/deflate.hpp"
@@ -28,6 +29,8 @@ class Handler {
     virtual void handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) = 0;
     // Token of a WebSocket's address, and so on: whether the path is that of the socket.
     virtual bool is_websocket_path(std::string_view path) const = 0;
+    // How many bytes of a body are worth reading, before it comes.
+    virtual std::size_t body_limit(const web::RequestHead& head) = 0;
 
   protected:
     ~Handler() = default;
@@ -53,8 +56,10 @@ class Server {
     bool draining() const { return draining_; }
     void reload();
 
-    // Whether one more request of somebody may be served now.
+    // As those of RequestRates, with the setting requests-per-second.
     bool may_request(const std::string& who);
+    bool has_room_for(const std::string& who);
+    void count_request(const std::string& who);
 
     uv_loop_t* loop() { return loop_; }
     Config& config() { return config_; }
@@ -84,6 +89,8 @@ class Server {
     void flush();
     bool admit(Socket& socket);
     void forget(Socket& socket);
+    // go_on() of the socket is called in the next turn.
+    void call_again(Socket& socket);
 
     uv_loop_t* loop_;
     Config& config_;
@@ -91,9 +98,9 @@ class Server {
     Handler* handler_ = nullptr;
     std::vector<Listener*> listeners_;
     std::unordered_set<Socket*> sockets_;
-    std::vector<Socket*> dirty_, flushing_;
+    std::vector<Socket*> dirty_, flushing_, again_, calling_;
     std::unordered_map<std::string, Address> addresses_;
-    std::unordered_map<std::string, hub::TokenBucket> requests_;
+    RequestRates requests_;
     hub::TokenBucket accepts_;
     web::Compressor compressor_;
     std::unique_ptr<web::Cors> cors_;
@@ -101,6 +108,7 @@ class Server {
     web::RequestLimits request_limits_;
     std::unique_ptr<char[]> read_buffer_;
     uv_prepare_t* prepare_;
+    uv_idle_t* idle_; // runs while somebody is in again_
     uv_timer_t* drain_timer_;
     std::uint64_t last_id_ = 0;
     std::string id_prefix_;

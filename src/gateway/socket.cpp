@@ -4,7 +4,6 @@
 #include <cstring>
 
 #include "gateway/event_stream.hpp"
-#include "gateway/gzip.hpp"
 #include "gateway/log.hpp"
 #include "gateway/server.hpp"
 #include "web/upgrade.hpp"
@@ -13,10 +12,7 @@ namespace gateway {
 
 namespace {
 
-constexpr unsigned most_buffers = 64;           // of one writev
-constexpr double close_seconds = 3;             // for a client to take what is left and to close
 constexpr std::size_t most_pending = 64 * 1024; // bytes of pipelined requests that wait
-constexpr std::size_t worth_compressing = 1024; // bytes of an answer
 
 std::string address_of(const uv_tcp_t* tcp) {
     sockaddr_storage storage{};
@@ -47,6 +43,9 @@ Socket::Socket(Server& server, bool is_pipe)
 
 Socket::~Socket() {
     cancel();
+    if (exchange_ != nullptr) {
+        exchange_->socket_ = nullptr;
+    }
 }
 
 void Socket::start() {
@@ -67,7 +66,13 @@ void Socket::start() {
             *buffer = uv_buf_init(socket->server_.read_buffer(), Server::read_buffer_size);
         },
         [](uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
-            static_cast<Socket*>(stream->data)->on_read(size, buffer->base);
+            auto* socket = static_cast<Socket*>(stream->data);
+            // Whatever a stranger's bytes bring about ends that connection and no other.
+            if (const std::string fault = guarded([&] { socket->on_read(size, buffer->base); });
+                !fault.empty()) {
+                spdlog::error("connection of {}: {}; it is closed", socket->peer_, fault);
+                socket->destroy();
+            }
         });
 }
 
@@ -88,6 +93,16 @@ void Socket::on_time() {
         if (stalls()) {
             return;
         }
+        if (is_late(server_.hub().now())) {
+            ++server_.counters.idle_closed;
+            close(web::close_code::policy,
+                  session_->has_joined()
+                      ? "a message was not complete after " + std::to_string(server_.config().stall_timeout) +
+                            " seconds"
+                      : "no channel was joined within " + std::to_string(server_.config().handshake_timeout) +
+                            " seconds");
+            return;
+        }
         if (silent < idle) {
             schedule(std::min<double>(idle - silent, server_.config().stall_timeout));
             return;
@@ -97,7 +112,9 @@ void Socket::on_time() {
               "no message for " + std::to_string(server_.config().idle_timeout) + " seconds");
         return;
     case State::Waiting: // a request that is worked on has a time limit of its own
-        schedule(idle);
+        if (!stalls()) {
+            schedule(idle);
+        }
         return;
     case State::Events:
         if (!stalls()) {
@@ -105,6 +122,9 @@ void Socket::on_time() {
         }
         return;
     case State::Request:
+        if (stalls()) {
+            return;
+        }
         if (!parser_.idle()) {
             refuse({408, "the request did not come in time"});
             return;
@@ -170,7 +190,7 @@ void Socket::feed_request(std::string_view rest) {
                 }
                 return;
             }
-            parser_.set_body_limit(server_.config().body_bytes);
+            parser_.set_body_limit(server_.handler().body_limit(parser_.head()));
             break;
         case web::RequestParser::Step::BodyComplete:
             pending_.assign(rest);
@@ -186,6 +206,7 @@ void Socket::feed_request(std::string_view rest) {
 void Socket::begin_request() {
     ++server_.counters.requests;
     state_ = State::Waiting;
+    schedule(server_.config().idle_timeout);
     keep_alive_ = parser_.head().keep_alive() && !server_.draining();
     web::RequestHead head = parser_.head();
     std::string body = parser_.take_body();
@@ -196,8 +217,8 @@ void Socket::begin_request() {
     }
     std::string peer = peer_;
     if (server_.config().trust_forwarded) {
-        // The last address is the one that our own proxy has seen.
-        std::string_view forwarded = head.header("x-forwarded-for").value_or("");
+        // The last address of the last such header is the one that our own proxy has seen.
+        std::string_view forwarded = head.last_header("x-forwarded-for").value_or("");
         forwarded.remove_prefix(std::min(forwarded.rfind(',') + 1, forwarded.size()));
         while (forwarded.starts_with(' ')) {
             forwarded.remove_prefix(1);
@@ -218,8 +239,6 @@ void Socket::answer(const web::RequestHead& head, const Reply& reply) {
     }
     exchange_.reset();
     std::vector<web::Header> headers;
-    std::string packed;
-    std::string_view body = reply.body;
     if (!reply.body.empty()) {
         headers.push_back({"Content-Type", reply.content_type});
     }
@@ -228,12 +247,6 @@ void Socket::answer(const web::RequestHead& head, const Reply& reply) {
     }
     headers.push_back({"Cache-Control", "no-store"});
     headers.push_back({"X-Content-Type-Options", "nosniff"});
-    if (body.size() >= worth_compressing && head.header_has("accept-encoding", "gzip") &&
-        gzip(body, packed)) {
-        body = packed;
-        headers.push_back({"Content-Encoding", "gzip"});
-        headers.push_back({"Vary", "Accept-Encoding"});
-    }
     if (!web::Cors::is_preflight(head)) {
         server_.cors().add_headers(headers, head);
     }
@@ -243,13 +256,16 @@ void Socket::answer(const web::RequestHead& head, const Reply& reply) {
     web::Response response;
     response.status = reply.status;
     response.headers = headers;
-    response.body = body;
+    response.body = reply.body;
     response.date = date;
     response.keep_alive = keep_alive_;
     response.to_head_request = head.method() == web::Method::Head;
     std::string bytes;
     web::write_response(bytes, response);
     send(hub::Frame::raw({bytes}));
+    if (state_ != State::Waiting) {
+        return; // the client takes nothing
+    }
     if (!keep_alive_) {
         close_after_writing();
         return;
@@ -257,6 +273,12 @@ void Socket::answer(const web::RequestHead& head, const Reply& reply) {
     state_ = State::Request;
     schedule(server_.config().idle_timeout);
     if (!pending_.empty()) {
+        server_.call_again(*this);
+    }
+}
+
+void Socket::go_on() {
+    if (state_ == State::Request && !pending_.empty()) {
         const std::string rest = std::move(pending_);
         pending_.clear();
         feed_request(rest);
@@ -268,6 +290,9 @@ void Socket::refuse(const web::Error& error, std::span<const web::Header> header
     all.push_back({"Content-Type", "application/json"});
     const Reply reply =
         error_reply(error.status, web::reason_phrase(error.status), error.message, {}, server_.new_id("req"));
+    if (parser_.has_head()) {
+        server_.cors().add_headers(all, parser_.head()); // or a page could not read what is wrong
+    }
     web::Response response;
     response.status = error.status;
     response.headers = all;
@@ -288,7 +313,8 @@ void Socket::upgrade() {
         return;
     }
     if (server_.draining()) {
-        refuse({503, "the gateway is going down"});
+        const web::Header later[] = {{"Retry-After", "1"}};
+        refuse({503, "the gateway is going down"}, later);
         return;
     }
     const auto query = web::Query::parse(head.query());
@@ -312,16 +338,23 @@ void Socket::upgrade() {
     id_ = server_.new_id("conn");
     state_ = State::WebSocket;
     ++server_.counters.upgrades;
-    session_ = std::make_unique<hub::Session>(server_.hub(), *this, *version, std::move(token));
-    schedule(std::min(server_.config().idle_timeout, server_.config().stall_timeout));
+    session_ = std::make_unique<hub::Session>(server_.hub(), *this, *version, std::move(token),
+                                              std::string(query_value(query, "tenant")));
+    began_ = server_.hub().now();
+    schedule(std::min(
+        {server_.config().idle_timeout, server_.config().stall_timeout, server_.config().handshake_timeout}));
     send(hub::Frame::raw({bytes}));
 }
 
 void Socket::feed_frames(std::string_view rest) {
+    const bool begins = frames_->at_rest();
     for (;;) {
         const web::Event event = frames_->next(rest);
         switch (event.kind) {
         case web::Event::Kind::None:
+            if (begins && session_->has_joined()) {
+                began_ = last_input_; // of what is incomplete now, if anything is
+            }
             return;
         case web::Event::Kind::Text:
             session_->on_text(event.bytes);
@@ -329,12 +362,13 @@ void Socket::feed_frames(std::string_view rest) {
         case web::Event::Kind::Binary:
             session_->on_binary(event.bytes);
             break;
-        case web::Event::Kind::Ping: {
-            std::string pong;
-            web::write_pong(pong, event.bytes);
-            send(hub::Frame::raw({pong}));
+        case web::Event::Kind::Ping:
+            if (session_->take_message()) {
+                std::string pong;
+                web::write_pong(pong, event.bytes);
+                send(hub::Frame::raw({pong}));
+            }
             break;
-        }
         case web::Event::Kind::Pong:
             break;
         case web::Event::Kind::Close:
@@ -367,175 +401,10 @@ void Socket::begin_events(const web::RequestHead& head, std::unique_ptr<EventStr
     send(hub::Frame::raw({bytes}));
 }
 
-void Socket::send(const hub::FramePointer& frame) {
-    if (state_ == State::Closed || state_ == State::Closing) {
-        return;
-    }
-    const hub::FramePointer& form = compressed_ ? hub::Frame::compressed(frame, server_.compressor()) : frame;
-    queued_ += form->size();
-    queue_.push_back(form);
-    ++server_.counters.frames_out;
-    if (queued_ == form->size()) {
-        last_output_ = server_.hub().now(); // the time for taking it begins
-    }
-    if (queued_ > server_.config().send_queue_bytes + form->size()) {
-        end_slow("more than " + std::to_string(server_.config().send_queue_bytes) + " bytes waited");
-        return;
-    }
-    if (!dirty_) {
-        dirty_ = true;
-        server_.mark_dirty(*this);
-    }
-}
-
-// Dropping some messages would lose them silently: the client is told to come back and resume.
-void Socket::end_slow(const std::string& why) {
-    ++server_.counters.slow_consumers;
-    spdlog::info("client {} ({}) is too slow: {}; it is closed", id_, peer_, why);
-    // What was begun has to be finished, or the close frame would stand within another one.
-    queue_.resize(!writing_ && skip_ > 0 ? 1 : 0);
-    queued_ = queue_.empty() ? 0 : queue_.front()->size() - skip_;
-    if (state_ == State::WebSocket) {
-        close(web::close_code::try_later, "slow consumer: " + why + "; resume with the last cursor");
-    } else {
-        destroy();
-    }
-}
-
-bool Socket::stalls() {
-    const unsigned most = server_.config().stall_timeout;
-    if (queued_ == 0 || server_.hub().now() - last_output_ < most) {
-        return false;
-    }
-    end_slow("nothing was taken for " + std::to_string(most) + " seconds");
-    return true;
-}
-
-void Socket::close(std::uint16_t code, std::string_view reason) {
-    if (state_ == State::Closing || state_ == State::Closed) {
-        return;
-    }
-    if (state_ == State::WebSocket) {
-        std::string bytes;
-        web::write_close(bytes, code, reason);
-        queue_.push_back(hub::Frame::raw({bytes}));
-        queued_ += bytes.size();
-        if (!dirty_) {
-            dirty_ = true;
-            server_.mark_dirty(*this);
-        }
-    }
-    close_after_writing();
-}
-
-void Socket::close_after_writing() {
-    state_ = State::Closing;
-    schedule(close_seconds);
-    if (!dirty_) {
-        dirty_ = true;
-        server_.mark_dirty(*this);
-    }
-}
-
-void Socket::note_written(std::size_t bytes) {
-    if (bytes > 0) {
-        last_output_ = server_.hub().now();
-    }
-    server_.counters.bytes_out += bytes;
-    queued_ -= bytes;
-    bytes += skip_;
-    std::size_t done = 0;
-    while (done < queue_.size() && bytes >= queue_[done]->size()) {
-        bytes -= queue_[done]->size();
-        ++done;
-    }
-    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(done));
-    skip_ = bytes;
-    if (queue_.empty()) {
-        // An idle socket keeps no queue.
-        std::vector<hub::FramePointer>().swap(queue_);
-    }
-}
-
-void Socket::flush() {
-    dirty_ = false;
-    while (!writing_ && !queue_.empty() && state_ != State::Closed) {
-        uv_buf_t buffers[most_buffers];
-        const unsigned count = static_cast<unsigned>(std::min<std::size_t>(queue_.size(), most_buffers));
-        std::size_t wanted = 0;
-        for (unsigned index = 0; index < count; ++index) {
-            const std::string_view bytes = queue_[index]->bytes().substr(index == 0 ? skip_ : 0);
-            buffers[index] =
-                uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size()));
-            wanted += bytes.size();
-        }
-        ++server_.counters.writes;
-        const int written = uv_try_write(&handle_.stream, buffers, count);
-        if (written < 0 && written != UV_EAGAIN) {
-            destroy();
-            return;
-        }
-        note_written(written > 0 ? static_cast<std::size_t>(written) : 0);
-        if (written < 0 || static_cast<std::size_t>(written) < wanted) {
-            start_write();
-            return;
-        }
-    }
-    if (state_ == State::Closing && queue_.empty() && !writing_) {
-        // The end of our side; the client's close, or the timer, ends the rest.
-        auto* request = new uv_shutdown_t();
-        if (uv_shutdown(request, &handle_.stream, [](uv_shutdown_t* shutdown, int) { delete shutdown; }) !=
-            0) {
-            delete request;
-            destroy();
-        }
-    }
-}
-
-// The kernel's buffer is full: the loop writes what is queued now when there is room again.
-void Socket::start_write() {
-    struct Write {
-        uv_write_t request{};
-        Socket* socket = nullptr;
-        std::vector<hub::FramePointer> frames;
-        std::size_t bytes = 0;
-    };
-    auto* write = new Write();
-    write->request.data = write;
-    write->socket = this;
-    std::vector<uv_buf_t> buffers;
-    const std::size_t count = std::min<std::size_t>(queue_.size(), most_buffers);
-    for (std::size_t index = 0; index < count; ++index) {
-        const std::string_view bytes = queue_[index]->bytes().substr(index == 0 ? skip_ : 0);
-        buffers.push_back(uv_buf_init(const_cast<char*>(bytes.data()), static_cast<unsigned>(bytes.size())));
-        write->bytes += bytes.size();
-    }
-    write->frames.assign(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
-    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(count));
-    skip_ = 0;
-    writing_ = true;
-    const int status = uv_write(&write->request, &handle_.stream, buffers.data(),
-                                static_cast<unsigned>(buffers.size()), [](uv_write_t* request, int result) {
-                                    const std::unique_ptr<Write> done(static_cast<Write*>(request->data));
-                                    Socket& socket = *done->socket;
-                                    socket.writing_ = false;
-                                    if (socket.state_ == State::Closed) {
-                                        return;
-                                    }
-                                    socket.queued_ -= std::min(socket.queued_, done->bytes);
-                                    socket.server_.counters.bytes_out += done->bytes;
-                                    socket.last_output_ = socket.server_.hub().now();
-                                    if (result < 0) {
-                                        socket.destroy();
-                                        return;
-                                    }
-                                    socket.flush();
-                                });
-    if (status != 0) {
-        writing_ = false;
-        delete write;
-        destroy();
-    }
+// A socket that only sits there costs a place, and an unfinished message memory.
+bool Socket::is_late(double now) const {
+    return session_->has_joined() ? !frames_->at_rest() && now - began_ > server_.config().stall_timeout
+                                  : now - began_ > server_.config().handshake_timeout;
 }
 
 bool Socket::drain() {

@@ -5,11 +5,13 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "gateway/exchange.hpp"
+#include "gateway/send_queue.hpp"
 #include "hub/session.hpp"
 #include "web/frame_reader.hpp"
 #include "web/request_parser.hpp"
@@ -18,7 +20,8 @@ namespace gateway {
 
 class EventStream;
 
-// Made by the server when a connection is accepted; destroys itself when it is closed. At rest it holds no buffers.
+// Made by the server when a connection is accepted; destroys itself when it is closed, but never within send(), close() and
+// answer(): whoever calls them may go on. At rest it holds no buffers.
 class Socket final : public hub::Connection, private hub::Alarm {
   public:
     Socket(Server& server, bool is_pipe);
@@ -31,7 +34,7 @@ class Socket final : public hub::Connection, private hub::Alarm {
 
     void send(const hub::FramePointer& frame) override;
     void close(std::uint16_t code, std::string_view reason) override;
-    std::size_t queued_bytes() const override { return queued_; }
+    std::size_t queued_bytes() const override { return queue_.bytes(); }
 
     // The answer to the request that is being worked on.
     void answer(const web::RequestHead& head, const Reply& reply);
@@ -40,6 +43,8 @@ class Socket final : public hub::Connection, private hub::Alarm {
 
     // Writes what is queued, called once a turn of the loop.
     void flush();
+    // The next of several requests that came at once, called in the turn behind the one before.
+    void go_on();
     // The server ends: a WebSocket is closed with 1012, a request is answered first.
     // False when it was on its way already.
     bool drain();
@@ -61,10 +66,12 @@ class Socket final : public hub::Connection, private hub::Alarm {
     void upgrade();
     void refuse(const web::Error& error, std::span<const web::Header> headers = {});
     void close_after_writing();
+    void queue(const hub::FramePointer& frame);
+    bool write();
+    void start_write();
     bool stalls();
     void end_slow(const std::string& why);
-    void note_written(std::size_t bytes);
-    void start_write();
+    bool is_late(double now) const;
     void touch();
     void schedule(double seconds);
 
@@ -79,15 +86,16 @@ class Socket final : public hub::Connection, private hub::Alarm {
     std::unique_ptr<hub::Session> session_;
     std::unique_ptr<EventStream> events_;
     std::shared_ptr<Exchange> exchange_;
-    std::vector<hub::FramePointer> queue_;
+    SendQueue queue_;
     std::string pending_; // bytes behind a request that is still worked on
     std::string peer_, id_;
-    std::size_t queued_ = 0;                  // bytes in queue_ and being written
-    std::size_t skip_ = 0;                    // bytes of the first frame that were written
     double last_input_ = 0, last_output_ = 0; // last_output_: or when there was nothing to write
+    double began_ = 0;                        // of the WebSocket, or of the message that is incomplete
+    std::size_t write_left_ = 0;              // bytes of the running write at the last look
+    unsigned writing_ = 0;                    // first frames of the queue that the loop writes now
     State state_ = State::Request;
-    bool is_pipe_, keep_alive_ = true, compressed_ = false, writing_ = false, dirty_ = false,
-                   told_continue_ = false;
+    bool is_pipe_, keep_alive_ = true, compressed_ = false, dirty_ = false, told_continue_ = false,
+                   doomed_ = false; // destroyed by the next flush()
 };
 
 } // namespace gateway

@@ -91,9 +91,15 @@ std::variant<std::shared_ptr<BindingKind>, std::string> BindingKinds::find(const
     append_part(key, binding.schema);
     append_part(key, binding.table);
     append_part(key, filter_text);
-    for (const std::string& column : binding.select) {
-        append_part(key, column);
+    Selection selection{binding.select, binding.marks};
+    std::sort(selection.columns.begin(), selection.columns.end());
+    selection.columns.erase(std::unique(selection.columns.begin(), selection.columns.end()),
+                            selection.columns.end());
+    std::string selected(1, binding.marks ? 'm' : '-');
+    for (const std::string& column : selection.columns) {
+        append_part(selected, column);
     }
+    key += selected;
     auto& known = kinds_[key];
     if (std::shared_ptr<BindingKind> kind = known.lock()) {
         return kind;
@@ -103,7 +109,12 @@ std::variant<std::shared_ptr<BindingKind>, std::string> BindingKinds::find(const
     kind->event = binding.event;
     kind->schema = binding.schema;
     kind->table = binding.table;
-    kind->select = binding.select;
+    auto& known_selection = selections_[selected];
+    kind->selection = known_selection.lock();
+    if (kind->selection == nullptr) {
+        kind->selection = std::make_shared<const Selection>(std::move(selection));
+        known_selection = kind->selection;
+    }
     kind->leaving = binding.leaving && !filter.empty();
     if (!filter.empty()) {
         auto& shared = filters_[filter_text];
@@ -123,6 +134,7 @@ void BindingKinds::sweep() {
         return;
     }
     std::erase_if(kinds_, [](const auto& item) { return item.second.expired(); });
+    std::erase_if(selections_, [](const auto& item) { return item.second.expired(); });
     std::erase_if(filters_, [](const auto& item) { return item.second.expired(); });
     sweep_at_ = std::max<std::size_t>(1024, kinds_.size() * 2);
 }

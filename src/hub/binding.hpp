@@ -52,17 +52,31 @@ class SharedFilter {
 // What is wrong with a filter for a table, or empty. Used when a channel joins, before any change of the table came.
 std::string fault_of(const protocol::Filter& filter, const std::vector<stream::Column>& columns);
 
+// Which columns are sent, and with what marks. Equal ones are one object, so that a payload is written once for all of them.
+struct Selection {
+    std::vector<std::string> columns; // sorted, each once; empty: all
+    bool marks = false;               // the row says its cursor
+
+    // Where the payload of the change that is being looked at is: with and without `left_filter`. For ChangeWriter.
+    struct Place {
+        std::uint64_t stamp = 0;
+        std::size_t index = 0;
+    };
+    mutable Place places[2] = {};
+};
+
 struct BindingKind {
     std::uint32_t id = 0; // above 0
     protocol::Event event = protocol::Event::All;
     std::string schema, table;            // * stands for all
     std::shared_ptr<SharedFilter> filter; // null: every row
-    std::vector<std::string> select;      // empty: all columns
+    std::shared_ptr<const Selection> selection;
     bool leaving = false;
 
-    bool is_for(const stream::Relation& relation) const {
-        return (schema == "*" || schema == relation.schema) && (table == "*" || table == relation.table);
+    bool covers(std::string_view of_schema, std::string_view of_table) const {
+        return (schema == "*" || schema == of_schema) && (table == "*" || table == of_table);
     }
+    bool is_for(const stream::Relation& relation) const { return covers(relation.schema, relation.table); }
 };
 
 class BindingKinds {
@@ -76,6 +90,7 @@ class BindingKinds {
 
     std::unordered_map<std::string, std::weak_ptr<BindingKind>> kinds_;
     std::unordered_map<std::string, std::weak_ptr<SharedFilter>> filters_;
+    std::unordered_map<std::string, std::weak_ptr<const Selection>> selections_;
     std::size_t sweep_at_ = 1024;
     std::uint32_t last_id_ = 0;
 };

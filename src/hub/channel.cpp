@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <random>
+#include <utility>
 
 #include "protocol/reply.hpp"
 #include "json/reader.hpp"
@@ -78,8 +79,13 @@ Channel::~Channel() {
 }
 
 void Channel::join(protocol::Join wish, IdentityPointer identity) {
+    constexpr double longest_wait = 60;
+    const double patience = wish.timeout_seconds > 0 ? wish.timeout_seconds : hub_.limits.join_seconds;
+    join_ends_ = hub_.now() + std::min(patience, longest_wait);
+    hub_.timers.schedule(*this, static_cast<web::Milliseconds>(join_ends_ * 1000));
     private_ = wish.is_private;
     ack_ = wish.broadcast_ack;
+    wait_ = wish.wait;
     replication_ready_ = wish.replication_ready;
     wanted_tenant_ = std::move(wish.tenant);
     member_.hears_itself = wish.broadcast_self;
@@ -119,7 +125,7 @@ bool Channel::on_open() {
         on_refused("Unauthorized", why);
         return false;
     }
-    replied_ = true;
+    replied_ = session_.joined_ = true;
     schedule_expiry();
     session_.write([&](wire::ByteBuffer& out) {
         protocol::write_join_reply(out, session_.version_, join_ref_, ref_, topic(), bindings_, ids_);
@@ -129,14 +135,59 @@ bool Channel::on_open() {
         session_.connection_.send(Topics::state_for(member_));
     }
     if (replication_ready_) {
-        system("system", true, "Replication connection established");
+        tell_ready();
     }
     return true;
+}
+
+void Channel::tell_ready() {
+    if (!hub_.ready()) {
+        hub_.wait(*this); // advance() looks again
+        return;
+    }
+    replication_ready_ = false;
+    system("system", true, "Replication connection established");
+}
+
+void Channel::advance() {
+    Feed::advance();
+    if (replication_ready_ && replied_ && !ended_) {
+        tell_ready();
+    }
+}
+
+// The new token, or the new look at the tenants, has to belong to a member of the room's tenant, too.
+void Channel::on_reopened() {
+    if (!private_) {
+        return;
+    }
+    const Sight all = sight();
+    if (!all.every_tenant && !std::binary_search(all.tenants.begin(), all.tenants.end(), *room_tenant_)) {
+        on_tenant_lost(*room_tenant_);
+        return;
+    }
+    if (std::exchange(member_.silent, false) && member_.wants_presence) {
+        session_.connection_.send(Topics::state_for(member_)); // differences were not told
+    }
+}
+
+void Channel::on_suspended() {
+    member_.silent = private_;
 }
 
 void Channel::on_live() {
     last_cursor_ = hub_.head();
     system("postgres_changes", true, "Subscribed to PostgreSQL", false, last_cursor_);
+}
+
+// The stock client joins again, by then with a token if there is one. If not, it shall have what is for everybody.
+bool Channel::goes_on_without_user() {
+    constexpr std::size_t most = 1000;
+    if (session_.refused_.count(topic()) != 0 || session_.refused_.size() == most) {
+        return true;
+    }
+    session_.refused_.insert(topic());
+    return false;
 }
 
 void Channel::on_refused(const std::string& code, const std::string& message) {
@@ -238,6 +289,15 @@ void Channel::schedule_expiry() {
 }
 
 void Channel::on_time() {
+    if (!replied_) {
+        // The client would give up without knowing why.
+        close();
+        const std::string why = hub_.ready() ? "the database was not asked in time for who the caller is"
+                                             : "the replication slot is not read now";
+        wait_ ? on_refused("PostgresChangesSubscribeTimeout", why)
+              : on_refused("InitializingProjectConnection", why);
+        return;
+    }
     const double over = hub_.unix_now() - identity()->expires_at;
     if (over < 0) {
         schedule_expiry();
@@ -272,6 +332,10 @@ void Channel::on_message(const protocol::ClientMessage& message) {
 
 void Channel::on_broadcast(const protocol::ClientMessage& from, const Broadcast& broadcast) {
     if (!replied_) {
+        return;
+    }
+    if (member_.silent) {
+        reply(from, false, R"({"error":"it is not known now whether the caller is a member of the tenant"})");
         return;
     }
     if (broadcast.payload.size() > hub_.limits.broadcast_bytes) {
@@ -313,7 +377,8 @@ void Channel::on_presence(const protocol::ClientMessage& message) {
         reply(message, false, R"({"reason":"Track message size exceeded"})");
         return;
     }
-    if (member_.presence_reference.empty() && Topics::tracked(member_) >= hub_.limits.presence_per_topic) {
+    if ((member_.presence_reference.empty() && Topics::tracked(member_) >= hub_.limits.presence_per_topic) ||
+        Topics::tracked_bytes(member_) + payload.size() > hub_.limits.presence_topic_bytes) {
         reply(message, false, R"({"reason":"Presence limit of the topic reached"})");
         return;
     }
@@ -345,16 +410,6 @@ void Channel::on_access_token(const protocol::ClientMessage& message) {
         return;
     }
     schedule_expiry();
-    if (private_ && !identity()->every_tenant) {
-        // The new token has to belong to a member of the room's tenant, too. Unknown tenants are asked for by the change.
-        const Sight all = sight();
-        if (!std::binary_search(all.tenants.begin(), all.tenants.end(), *room_tenant_)) {
-            fail("You no longer have permission to read from this Channel topic: the token belongs to no "
-                 "member "
-                 "of tenant " +
-                 *room_tenant_);
-        }
-    }
 }
 
 ChannelReport Channel::report() const {

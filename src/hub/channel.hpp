@@ -34,7 +34,11 @@ class Channel final : public Feed, public Alarm {
     void on_time() override;
 
   private:
+    void advance() override;
     bool on_open() override;
+    bool goes_on_without_user() override;
+    void on_reopened() override;
+    void on_suspended() override;
     void on_refused(const std::string& code, const std::string& message) override;
     void on_notice(bool ok, const std::string& message, bool refetch) override;
     void on_tenant_lost(const std::string& tenant) override;
@@ -50,6 +54,7 @@ class Channel final : public Feed, public Alarm {
     void fail(std::string_view message); // system error and phx_close
     void finish();
     void schedule_expiry();
+    void tell_ready();
 
     Session& session_;
     std::optional<std::string> join_ref_, ref_;
@@ -58,7 +63,9 @@ class Channel final : public Feed, public Alarm {
     std::string wanted_tenant_;
     protocol::Cursor last_cursor_;
     std::uint64_t messages_sent_ = 0, messages_received_ = 0, bytes_sent_ = 0, errors_ = 0;
-    bool private_ = false, ack_ = false, replication_ready_ = false, replied_ = false, ended_ = false;
+    double join_ends_ = 0;
+    bool private_ = false, ack_ = false, wait_ = false, replied_ = false, ended_ = false;
+    bool replication_ready_ = false; // the client waits to be told
 };
 
 } // namespace hub

@@ -1,6 +1,7 @@
 #include "hub/feed.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace hub {
 
@@ -23,6 +24,7 @@ void Feed::open(IdentityPointer identity, std::vector<protocol::Binding> binding
                 std::optional<protocol::Cursor> since, bool needs_tenants) {
     identity_ = std::move(identity);
     bindings_ = std::move(bindings);
+    needs_tenants_ = needs_tenants;
     state_ = State::Preparing;
     for (const protocol::Binding& binding : bindings_) {
         auto kind = hub_.kinds.find(binding);
@@ -32,7 +34,7 @@ void Feed::open(IdentityPointer identity, std::vector<protocol::Binding> binding
         }
         subscription_.kinds.push_back(std::get<std::shared_ptr<BindingKind>>(kind));
         ids_.push_back(subscription_.kinds.back()->id);
-        since_.push_back(binding.since ? binding.since : since);
+        since_.push_back(std::max(binding.since, since)); // none is the least
     }
     hub_.add(*this);
     if ((needs_tenants || !bindings_.empty()) && !identity_->subject.empty() && !identity_->every_tenant) {
@@ -103,11 +105,14 @@ void Feed::advance() {
     state_ = State::Opening;
     if (!opened_) {
         opened_ = true;
+        shown_ = sight().tenants;
         if (!on_open()) {
             return;
         }
+    } else {
+        on_reopened();
     }
-    if (bindings_.empty()) {
+    if (bindings_.empty() || state_ != State::Opening) {
         return;
     }
     for (const std::string& notice : notices_) {
@@ -132,7 +137,7 @@ bool Feed::tables_fit() {
                                " is not streamed; register it with realtime_add_table()");
             continue;
         }
-        for (const std::string& column : kind.select) {
+        for (const std::string& column : kind.selection->columns) {
             if (std::none_of(table->columns.begin(), table->columns.end(),
                              [&](const stream::Column& one) { return one.name == column; })) {
                 fault = "postgres_changes[" + std::to_string(index) + "].select: column \"" + column +
@@ -146,12 +151,18 @@ bool Feed::tables_fit() {
             }
         }
     }
-    if ((!fault.empty() || !notices_.empty() || !hub_.tables_known()) && !asked_again_) {
+    if (!fault.empty() || !notices_.empty()) {
         // What we know of the tables may be older than the table.
-        asked_again_ = true;
-        if (hub_.refresh_tables()) {
+        const bool first = tables_asked_ == 0;
+        if (first) {
+            tables_asked_ = hub_.refresh_tables();
+        }
+        if (hub_.tables_version() < tables_asked_) {
             hub_.wait(*this);
             return false;
+        }
+        if (first) {
+            return tables_fit(); // answered at once
         }
     }
     if (!fault.empty()) {
@@ -168,18 +179,34 @@ bool Feed::may_see_something() {
     if (all.every_tenant || !all.tenants.empty()) {
         return true;
     }
+    const bool anonymous = identity_->subject.empty();
+    std::optional<bool> goes_on;
     for (const auto& kind : subscription_.kinds) {
-        const TableDescription* table = hub_.table(kind->schema, kind->table);
-        if (table == nullptr || table->access != wire::Access::Tenant) {
+        bool for_members = false;
+        for (const auto& [name, table] : hub_.tables()) {
+            for_members = for_members ||
+                          (table.access == wire::Access::Tenant && kind->covers(name.first, name.second));
+        }
+        if (!for_members) {
             continue;
         }
-        const std::string name = "table " + kind->schema + "." + kind->table;
-        if (identity_->subject.empty()) {
-            refuse("Unauthorized",
-                   name + " is for members of a tenant, and the token of this channel names no user");
+        const std::string name = kind->schema == "*" || kind->table == "*"
+                                     ? "tables of " + kind->schema + "." + kind->table + " are"
+                                     : "table " + kind->schema + "." + kind->table + " is";
+        if (!anonymous) {
+            notices_.push_back(name + " for members of a tenant, and the user is member of none");
+            continue;
+        }
+        const std::string why =
+            name + " for members of a tenant, and the token of this channel names no user";
+        if (!goes_on) {
+            goes_on = opened_ || goes_on_without_user();
+        }
+        if (!*goes_on) {
+            refuse("Unauthorized", why);
             return false;
         }
-        notices_.push_back(name + " is for members of a tenant, and the user is member of none");
+        notices_.push_back("Unauthorized: " + why);
     }
     return true;
 }
@@ -187,12 +214,13 @@ bool Feed::may_see_something() {
 void Feed::start() {
     std::optional<protocol::Cursor> first;
     bool gone = false;
+    const protocol::Cursor head = hub_.head();
     for (auto& since : since_) {
         if (!since) {
             continue;
         }
         // A cursor ahead of us is one of another server's history.
-        if (!hub_.history.reaches(*since) || *since > hub_.head()) {
+        if (!hub_.history.reaches(*since) || *since > head) {
             gone = true;
             since.reset();
         } else if (!first || *since < *first) {
@@ -206,8 +234,16 @@ void Feed::start() {
         go_live();
         return;
     }
+    // While some are replayed, the others begin here.
+    for (auto& since : since_) {
+        since = since.value_or(head);
+    }
+    if (hub_.people.has_joined_behind(identity_->subject, *first)) {
+        on_notice(true, "Refetch: the user became a member of a tenant behind the given cursor", true);
+    }
     ++hub_.counters.resumes;
     position_ = hub_.history.first_behind(*first);
+    replayed_ = *first;
     state_ = State::Replaying;
     if (continue_replay()) {
         hub_.begin_replay(*this);
@@ -236,6 +272,7 @@ bool Feed::continue_replay() {
             return false;
         }
         position_ = number + 1;
+        replayed_ = change->cursor;
         if (change->kind == stream::Kind::Broadcast) {
             continue;
         }
@@ -264,6 +301,7 @@ void Feed::fall_behind(protocol::Cursor last) {
     hub_.router.unsubscribe(subscription_);
     since_.assign(bindings_.size(), last);
     position_ = hub_.history.first_behind(last);
+    replayed_ = last;
     state_ = State::Replaying;
     hub_.begin_replay(*this);
 }
@@ -273,9 +311,16 @@ void Feed::go_live() {
     lags_ = false;
     state_ = State::Live;
     since_.clear();
-    hub_.router.subscribe(subscription_, sight());
+    const Sight all = sight();
+    hub_.router.subscribe(subscription_, all);
     if (!again) {
         on_live();
+    }
+    const auto before = std::exchange(shown_, all.tenants);
+    for (const std::string& tenant : all.tenants) {
+        if (!std::binary_search(before.begin(), before.end(), tenant)) {
+            on_notice(true, "Refetch: the user is a member of tenant " + tenant + " now", true);
+        }
     }
 }
 
@@ -290,20 +335,26 @@ void Feed::refetch(const std::string& why) {
     on_notice(false, "Refetch: " + why, true);
 }
 
-void Feed::on_gap(protocol::Cursor) {
+void Feed::on_gap(protocol::Cursor head) {
+    if (!opened_ || bindings_.empty() || state_ == State::Closed) {
+        return; // who was not live yet is told when it starts
+    }
     if (state_ == State::Replaying) {
         go_live();
     }
-    if (state_ == State::Live) {
-        refetch("the replication slot was lost and made anew; changes may be missing");
+    if (state_ == State::Preparing) {
+        since_.assign(bindings_.size(), head);
     }
+    refetch("the replication slot was lost and made anew; changes may be missing");
 }
 
 void Feed::on_tenant_added(const std::string& tenant) {
-    if (state_ == State::Live) {
-        hub_.router.allow(subscription_, tenant);
-        on_notice(true, "Refetch: the user is a member of tenant " + tenant + " now", true);
+    if (state_ != State::Live) {
+        return; // go_live() looks
     }
+    hub_.router.allow(subscription_, tenant);
+    shown_ = sight().tenants;
+    on_notice(true, "Refetch: the user is a member of tenant " + tenant + " now", true);
 }
 
 void Feed::on_tenant_removed(const std::string& tenant) {
@@ -312,7 +363,8 @@ void Feed::on_tenant_removed(const std::string& tenant) {
         return;
     }
     hub_.router.forbid(subscription_, tenant);
-    if (state_ == State::Live || state_ == State::Replaying || state_ == State::Opening) {
+    std::erase(shown_, tenant);
+    if (opened_ && state_ != State::Closed) {
         ++hub_.counters.memberships_revoked;
         if (!bindings_.empty()) {
             on_notice(false, "Unauthorized: the user is no member of tenant " + tenant + " any more", false);
@@ -330,22 +382,40 @@ void Feed::change_identity(IdentityPointer identity) {
         return;
     }
     // Somebody else sees other rows. Nothing is delivered until it is known which.
-    const bool was_open = state_ == State::Live || state_ == State::Replaying;
-    hub_.router.unsubscribe(subscription_);
+    suspend();
     if (watching_) {
         hub_.people.leave(identity_->subject, *this);
     }
     identity_ = std::move(identity);
     watching_ = tenants_known_ = false;
-    if (was_open) {
-        since_.assign(bindings_.size(), hub_.head());
-        state_ = State::Preparing;
-    }
-    if (!bindings_.empty() && !identity_->subject.empty() && !identity_->every_tenant) {
+    if ((needs_tenants_ || !bindings_.empty()) && !identity_->subject.empty() && !identity_->every_tenant) {
         watching_ = true;
-        hub_.people.watch(identity_, *this);
+        hub_.people.watch(identity_, *this); // advances when the tenants are known already
     }
     advance();
+}
+
+void Feed::on_tenants_unknown() {
+    tenants_known_ = false;
+    suspend();
+}
+
+// Stops where it is, to go on from there behind advance().
+void Feed::suspend() {
+    if (state_ == State::Closed || !opened_) {
+        return;
+    }
+    hub_.router.unsubscribe(subscription_);
+    if (state_ == State::Live) {
+        since_.assign(bindings_.size(), hub_.head());
+    } else if (state_ == State::Replaying) {
+        for (auto& since : since_) {
+            since = std::max(since.value_or(replayed_), replayed_);
+        }
+    }
+    lags_ = false;
+    state_ = State::Preparing;
+    on_suspended();
 }
 
 } // namespace hub

@@ -21,6 +21,7 @@ class Feed : public Watcher {
     bool continue_replay() override;
     void fall_behind(protocol::Cursor last) override;
     void on_tenants_known(bool known) override;
+    void on_tenants_unknown() override;
     void on_tenant_added(const std::string& tenant) override;
     void on_tenant_removed(const std::string& tenant) override;
 
@@ -50,9 +51,15 @@ class Feed : public Watcher {
     virtual bool on_open() = 0;
     // `code` as in the errors of the original. The feed is closed; it may be destroyed.
     virtual void on_refused(const std::string& code, const std::string& message) = 0;
+    // The caller names no user, and some of the tables are for members: whether to go on with the others.
+    virtual bool goes_on_without_user() = 0;
+    // Who the caller is has changed, or had to be asked for again: what follows is for the present sight.
+    virtual void on_reopened() = 0;
+    // Nothing may be shown until on_open() or on_reopened().
+    virtual void on_suspended() = 0;
     // Something that the client should know. With `refetch` its rows may be wrong.
     virtual void on_notice(bool ok, const std::string& message, bool refetch) = 0;
-    // A tenant of the caller is gone; after the router knows.
+    // A tenant of the caller is gone; after the router knows. May close the feed.
     virtual void on_tenant_lost(const std::string& tenant) = 0;
     // From now on every change is sent.
     virtual void on_live() = 0;
@@ -73,13 +80,17 @@ class Feed : public Watcher {
     void start();
     void go_live();
     void refetch(const std::string& why);
+    void suspend();
 
     IdentityPointer identity_;
     State state_ = State::Closed;
-    bool watching_ = false, tenants_known_ = false, asked_again_ = false, opened_ = false, lags_ = false;
+    bool watching_ = false, tenants_known_ = false, needs_tenants_ = false, opened_ = false, lags_ = false;
+    std::uint64_t tables_asked_ = 0; // version of the tables' descriptions that this waits for
     std::vector<std::string> notices_;
-    std::vector<std::optional<protocol::Cursor>> since_; // of the bindings, while replaying
+    std::vector<std::optional<protocol::Cursor>> since_; // of the bindings, until they are live
     std::uint64_t position_ = 0;                         // number of the next change to replay
+    protocol::Cursor replayed_;                          // the changes up to here were replayed
+    std::vector<std::string> shown_;                     // tenants that the client knows it sees
 };
 
 } // namespace hub

@@ -1,6 +1,7 @@
 #include "hub/hub.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <utility>
 
 namespace hub {
@@ -23,8 +24,14 @@ void Hub::on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lo
     // A slot that begins behind what was seen has skipped something.
     const bool gap = !first && (lost || confirmed > std::max(history.confirmed(), head_.lsn));
     if (first || gap) {
-        history.restart({confirmed, 0}, confirmed);
+        // Behind a failover the old history may have gone further than the new one begins: its cursors mean nothing here.
+        const std::uint64_t behind =
+            gap && head_.lsn >= confirmed ? std::numeric_limits<std::uint64_t>::max() : 0;
+        history.restart({std::max(confirmed, head_.lsn), behind}, confirmed);
         head_ = complete_head_ = {confirmed, 0};
+    }
+    if (first) {
+        first_target_ = target;
     }
     streaming_ = true;
     target_ = target;
@@ -74,8 +81,11 @@ void Hub::on_change(const stream::Change& change) {
     history.add(change, *scope);
     head_ = std::max(head_, change.cursor);
     if (change.kind == stream::Kind::Broadcast) {
-        const std::string metadata = "{\"cursor\":\"" + protocol::text_of(change.cursor) + "\"}";
+        const std::string metadata = "{\"id\":\"" + protocol::text_of(change.cursor) + "\"}";
         const Broadcast broadcast{change.event, change.payload, metadata, true};
+        if (change.cursor.lsn < first_target_) {
+            return; // of the time before this process: whoever has joined since never heard of it
+        }
         ++counters.broadcasts;
         topics.broadcast(
             Topics::name_of("realtime:" + std::string(change.topic), std::string(*change.tenant)), broadcast,
@@ -117,10 +127,11 @@ void Hub::tick() {
                    [](web::TimingWheel::Timer& timer) { static_cast<Alarm&>(timer).on_time(); });
     history.trim(now());
     topics.send_presence_changes();
+    begin_refresh();
     if (now() - last_cursors_ >= cursor_seconds) {
         last_cursors_ = now();
         router.send_cursors(head_);
-        people.retry();
+        people.refresh(now());
     }
 }
 
@@ -147,32 +158,49 @@ const TableDescription* Hub::table(const std::string& schema, const std::string&
     return found == tables_.end() ? nullptr : &found->second;
 }
 
-bool Hub::refresh_tables() {
-    if (refreshing_) {
-        return true;
+std::uint64_t Hub::refresh_tables() {
+    refresh_wanted_ = true;
+    const std::uint64_t next = refreshes_ + 1; // what is under way may have been asked too early
+    begin_refresh();
+    return next;
+}
+
+void Hub::after_refresh(std::function<void()> then) {
+    if (const std::uint64_t version = refresh_tables(); version > tables_version_) {
+        after_refresh_.emplace_back(version, std::move(then));
+    } else {
+        then();
     }
-    if (now() - tables_time_ < refresh_seconds) {
-        return false;
+}
+
+void Hub::begin_refresh() {
+    if (!refresh_wanted_ || tables_version_ != refreshes_ || now() - tables_time_ < refresh_seconds) {
+        return; // tick() tries again
     }
-    refreshing_ = true;
+    refresh_wanted_ = false;
+    ++refreshes_;
     tables_time_ = now();
     catalog_.describe_tables([alive = std::weak_ptr<Hub*>(self_)](std::optional<Tables> tables) {
-        const auto self = alive.lock();
-        if (self == nullptr) {
-            return;
+        if (const auto self = alive.lock()) {
+            (**self).end_refresh(std::move(tables));
         }
-        Hub& hub = **self;
-        hub.refreshing_ = false;
-        if (tables) {
-            hub.tables_ = std::move(*tables);
-            hub.tables_known_ = true;
-        }
-        for (const auto& then : std::exchange(hub.after_refresh_, {})) {
-            then();
-        }
-        hub.advance_waiting();
     });
-    return true;
+}
+
+void Hub::end_refresh(std::optional<Tables> tables) {
+    tables_version_ = refreshes_;
+    if (tables) {
+        tables_ = std::move(*tables);
+        tables_known_ = true;
+    }
+    for (auto& [version, then] : std::exchange(after_refresh_, {})) {
+        if (version <= tables_version_) {
+            then();
+        } else {
+            after_refresh_.emplace_back(version, std::move(then));
+        }
+    }
+    advance_waiting();
 }
 
 } // namespace hub

@@ -106,11 +106,14 @@ class Hub final : public stream::Sink {
     // Table descriptions; null when nothing is known of a table. They may be some time old: ask for new ones when
     // something is missing.
     const TableDescription* table(const std::string& schema, const std::string& name) const;
+    const Tables& tables() const { return tables_; }
     bool tables_known() const { return tables_known_; }
-    // Whether newer descriptions are on their way; then watchers are advanced when they have come.
-    bool refresh_tables();
-    // Calls `then` when the descriptions that are on their way have come, or could not be had.
-    void after_refresh(std::function<void()> then) { after_refresh_.push_back(std::move(then)); }
+    // Asks for descriptions that are no older than this call, at most once a second however many ask. They have come, or could
+    // not be had, when tables_version() is what this returns; then watchers are advanced.
+    std::uint64_t refresh_tables();
+    std::uint64_t tables_version() const { return tables_version_; }
+    // Calls `then` when that is so.
+    void after_refresh(std::function<void()> then);
 
     void add(Watcher& watcher) { watchers_.insert(&watcher); }
     void remove(Watcher& watcher);
@@ -132,15 +135,18 @@ class Hub final : public stream::Sink {
   private:
     void note_head(protocol::Cursor cursor);
     void advance_waiting();
+    void begin_refresh();
+    void end_refresh(std::optional<Tables> tables);
 
     const Clock& clock_;
     Catalog& catalog_;
     Tables tables_;
-    bool tables_known_ = false, refreshing_ = false;
-    std::vector<std::function<void()>> after_refresh_;
+    bool tables_known_ = false, refresh_wanted_ = false;
+    std::uint64_t refreshes_ = 0, tables_version_ = 0; // questions asked, and answered: one at a time
+    std::vector<std::pair<std::uint64_t, std::function<void()>>> after_refresh_;
     double tables_time_ = -1e9;
     bool streaming_ = false, caught_up_ = false;
-    std::uint64_t target_ = 0;
+    std::uint64_t target_ = 0, first_target_ = 0; // first_target_: when this process began
     protocol::Cursor head_, complete_head_;
     double last_cursors_ = 0;
     std::unordered_set<Watcher*> watchers_, waiting_;

@@ -10,9 +10,13 @@ struct Limits {
     std::size_t channels_per_socket = 100;
     std::size_t messages_per_second = 500; // of one socket; twice as many at once
     std::size_t joins_per_second = 100;    // of one socket
+    std::size_t bindings_per_socket = 500; // postgres_changes of all its channels
+    std::size_t join_bytes = 128 * 1024;
     std::size_t broadcast_bytes = 256 * 1024;
     std::size_t presence_bytes = 64 * 1024;
     std::size_t presence_per_topic = 1000;
+    std::size_t presence_topic_bytes = 1024 * 1024; // of all that is tracked on a topic
+    double join_seconds = 8;                        // until a join is answered; the stock client waits for 10
     std::size_t topic_bytes = 1024;
     std::size_t replay_queue_bytes =
         256 * 1024; // a replay waits while more than this is queued at its socket
@@ -22,18 +26,27 @@ struct Limits {
 class TokenBucket {
   public:
     bool take(double now, double rate, double burst) {
-        tokens_ = started_ ? tokens_ + (now - last_) * rate : burst;
-        tokens_ = tokens_ > burst ? burst : tokens_;
-        started_ = true;
-        last_ = now;
+        refill(now, rate, burst);
         if (tokens_ < 1) {
             return false;
         }
         tokens_ -= 1;
         return true;
     }
+    // Takes one that may not be there; then the next has to wait for two.
+    void spend(double now, double rate, double burst) {
+        refill(now, rate, burst);
+        tokens_ -= 1;
+    }
 
   private:
+    void refill(double now, double rate, double burst) {
+        tokens_ = started_ ? tokens_ + (now - last_) * rate : burst;
+        tokens_ = tokens_ > burst ? burst : tokens_;
+        started_ = true;
+        last_ = now;
+    }
+
     double tokens_ = 0;
     double last_ = 0;
     bool started_ = false;

@@ -1,6 +1,7 @@
 #include "hub/people.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/row_text.hpp"
 
@@ -11,6 +12,11 @@ namespace {
 // A transaction becomes visible to queries moments after it is in the stream; longer only while it waits for a standby.
 constexpr double event_seconds = 600;
 constexpr std::size_t most_events = 100'000;
+
+// Whoever comes back soon is not asked for again.
+constexpr double kept_seconds = 30;
+// Transaction numbers have 32 bits in the stream: an answer must not become two billion transactions old.
+constexpr double fresh_seconds = 6 * 3600;
 
 std::string text_member(const std::optional<std::string_view>& row, std::string_view column) {
     if (!row) {
@@ -26,12 +32,13 @@ std::string text_member(const std::optional<std::string_view>& row, std::string_
 
 void People::watch(const IdentityPointer& identity, Viewer& viewer) {
     Person& person = people_[identity->subject];
+    person.left = 0;
     person.viewers.push_back(&viewer);
+    person.identity = identity;
     if (person.snapshot) {
         viewer.on_tenants_known(true);
         return;
     }
-    person.identity = identity;
     if (person.question == 0) {
         ask(person);
     }
@@ -48,7 +55,7 @@ void People::leave(const std::string& subject, Viewer& viewer) {
         viewers.erase(found);
     }
     if (viewers.empty()) {
-        people_.erase(person);
+        person->second.left = std::max(now_, 1e-9);
     }
 }
 
@@ -59,7 +66,8 @@ const std::vector<std::string>* People::tenants_of(const std::string& subject) c
 
 void People::ask(Person& person) {
     person.question = ++last_question_;
-    directory_.look_up_tenants(person.identity->claims,
+    person.asked = now_;
+    directory_.look_up_tenants(*person.identity,
                                [alive = std::weak_ptr<People*>(self_), subject = person.identity->subject,
                                 question = person.question](std::optional<TenantsAnswer> answer) {
                                    if (const auto self = alive.lock()) {
@@ -76,9 +84,13 @@ void People::on_answer(const std::string& subject, std::uint64_t question,
     }
     Person& person = found->second;
     person.question = 0;
-    person.unanswered = !answer && person.snapshot;
+    person.unanswered = !answer && person.was_known;
     if (person.unanswered) {
-        return; // until then the person sees nothing
+        return;
+    }
+    if (!answer && person.viewers.empty()) {
+        people_.erase(found);
+        return;
     }
     if (answer) {
         const std::vector<std::string> before = std::move(person.tenants);
@@ -87,33 +99,28 @@ void People::on_answer(const std::string& subject, std::uint64_t question,
         std::sort(person.tenants.begin(), person.tenants.end());
         person.tenants.erase(std::unique(person.tenants.begin(), person.tenants.end()), person.tenants.end());
         person.snapshot = std::move(answer->snapshot);
+        person.was_known = true;
         for (const Event& event : events_) {
-            if (event.subject == subject && !person.snapshot->sees(event.xid)) {
+            if ((event.subject == subject || event.subject.empty()) && !person.snapshot->sees(event.xid)) {
                 change_tenants(person.tenants, event);
             }
         }
         if (!first) {
-            // They were asked for again: tell the difference.
-            const std::vector<std::string> after = person.tenants;
-            const std::vector<Viewer*> viewers = person.viewers;
-            for (Viewer* viewer : viewers) {
-                for (const std::string& tenant : before) {
-                    if (!std::binary_search(after.begin(), after.end(), tenant)) {
-                        viewer->on_tenant_removed(tenant);
-                    }
-                }
-                for (const std::string& tenant : after) {
-                    if (!std::binary_search(before.begin(), before.end(), tenant)) {
-                        viewer->on_tenant_added(tenant);
-                    }
-                }
-            }
+            tell_difference(subject, before, std::vector<std::string>(person.tenants));
             return;
         }
     }
-    // What a viewer does may make others leave.
-    const std::vector<Viewer*> viewers = person.viewers;
     const bool known = answer.has_value();
+    tell(subject, [known](Viewer& viewer) { viewer.on_tenants_known(known); });
+}
+
+// What a viewer does may make itself and others leave, and the person with them.
+template <class What> void People::tell(const std::string& subject, What what) {
+    const auto person = people_.find(subject);
+    if (person == people_.end()) {
+        return;
+    }
+    const std::vector<Viewer*> viewers = person->second.viewers;
     for (Viewer* viewer : viewers) {
         const auto still = people_.find(subject);
         if (still == people_.end()) {
@@ -121,12 +128,29 @@ void People::on_answer(const std::string& subject, std::uint64_t question,
         }
         const auto& present = still->second.viewers;
         if (std::find(present.begin(), present.end(), viewer) != present.end()) {
-            viewer->on_tenants_known(known);
+            what(*viewer);
+        }
+    }
+}
+
+void People::tell_difference(const std::string& subject, const std::vector<std::string>& before,
+                             const std::vector<std::string>& after) {
+    for (const std::string& tenant : before) {
+        if (!std::binary_search(after.begin(), after.end(), tenant)) {
+            tell(subject, [&](Viewer& viewer) { viewer.on_tenant_removed(tenant); });
+        }
+    }
+    for (const std::string& tenant : after) {
+        if (!std::binary_search(before.begin(), before.end(), tenant)) {
+            tell(subject, [&](Viewer& viewer) { viewer.on_tenant_added(tenant); });
         }
     }
 }
 
 bool People::change_tenants(std::vector<std::string>& tenants, const Event& event) {
+    if (event.tenant.empty()) {
+        return !std::exchange(tenants, {}).empty();
+    }
     const auto place = std::lower_bound(tenants.begin(), tenants.end(), event.tenant);
     const bool present = place != tenants.end() && *place == event.tenant;
     if (present == event.joined) {
@@ -146,10 +170,11 @@ void People::apply(const Event& event) {
         !change_tenants(found->second.tenants, event)) {
         return;
     }
-    const std::vector<Viewer*> viewers = found->second.viewers;
-    for (Viewer* viewer : viewers) {
-        event.joined ? viewer->on_tenant_added(event.tenant) : viewer->on_tenant_removed(event.tenant);
-    }
+    // The event may be forgotten meanwhile.
+    const std::string tenant = event.tenant;
+    const bool joined = event.joined;
+    tell(std::string(event.subject),
+         [&](Viewer& viewer) { joined ? viewer.on_tenant_added(tenant) : viewer.on_tenant_removed(tenant); });
 }
 
 void People::on_membership(const stream::Change& change, double now) {
@@ -158,14 +183,27 @@ void People::on_membership(const stream::Change& change, double now) {
         events_.pop_front();
     }
     const auto note = [&](const std::optional<std::string_view>& row, bool joined) {
-        Event event{now, change.xid, joined, text_member(row, "user_id"), text_member(row, "tenant_id")};
+        Event event{now,
+                    change.xid,
+                    change.cursor,
+                    joined,
+                    text_member(row, "user_id"),
+                    text_member(row, "tenant_id")};
         if (!event.subject.empty() && !event.tenant.empty()) {
             apply(event);
             events_.push_back(std::move(event));
         }
     };
     if (change.kind == stream::Kind::Truncate) {
-        forget();
+        const Event event{now, change.xid, change.cursor, false, {}, {}};
+        events_.push_back(event);
+        for (const std::string& subject : subjects()) {
+            const auto person = people_.find(subject);
+            if (person != people_.end() && person->second.snapshot &&
+                !person->second.snapshot->sees(change.xid)) {
+                tell_difference(subject, std::exchange(person->second.tenants, {}), {});
+            }
+        }
         return;
     }
     if (change.kind == stream::Kind::Update &&
@@ -181,28 +219,53 @@ void People::on_membership(const stream::Change& change, double now) {
     }
 }
 
-void People::retry() {
-    for (auto& [subject, person] : people_) {
-        if (person.unanswered) {
-            person.unanswered = false;
-            ask(person);
+void People::refresh(double now) {
+    now_ = now;
+    for (auto person = people_.begin(); person != people_.end();) {
+        Person& known = person->second;
+        if (known.left > 0 && now - known.left > kept_seconds) {
+            person = people_.erase(person);
+            continue;
         }
+        if (known.question == 0 &&
+            (known.unanswered || (known.snapshot && now - known.asked > fresh_seconds))) {
+            known.unanswered = false;
+            ask(known);
+        }
+        ++person;
     }
+}
+
+std::vector<std::string> People::subjects() const {
+    std::vector<std::string> subjects;
+    for (const auto& [subject, person] : people_) {
+        subjects.push_back(subject);
+    }
+    return subjects;
 }
 
 void People::forget() {
     events_.clear();
-    for (auto& [subject, person] : people_) {
-        const std::vector<std::string> tenants = std::move(person.tenants);
-        person.tenants.clear();
-        const std::vector<Viewer*> viewers = person.viewers;
-        for (Viewer* viewer : viewers) {
-            for (const std::string& tenant : tenants) {
-                viewer->on_tenant_removed(tenant);
-            }
+    for (const std::string& subject : subjects()) {
+        const auto person = people_.find(subject);
+        if (person == people_.end()) {
+            continue;
         }
-        ask(person);
+        if (person->second.viewers.empty()) {
+            people_.erase(person);
+            continue;
+        }
+        person->second.tenants.clear();
+        person->second.snapshot.reset();
+        ask(person->second);
+        tell(subject, [](Viewer& viewer) { viewer.on_tenants_unknown(); });
     }
+}
+
+bool People::has_joined_behind(const std::string& subject, protocol::Cursor cursor) const {
+    return std::any_of(events_.begin(), events_.end(), [&](const Event& event) {
+        return event.joined && event.subject == subject && event.cursor > cursor;
+    });
 }
 
 } // namespace hub

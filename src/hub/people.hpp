@@ -26,7 +26,7 @@ struct TenantsAnswer {
 class Directory {
   public:
     // Calls `done` later, never at once; empty when the database cannot be asked now.
-    virtual void look_up_tenants(const std::string& claims,
+    virtual void look_up_tenants(const Identity& identity,
                                  std::function<void(std::optional<TenantsAnswer>)> done) = 0;
 
   protected:
@@ -38,6 +38,8 @@ class Viewer {
   public:
     // The person's tenants are known now, or (false) could not be learned.
     virtual void on_tenants_known(bool known) = 0;
+    // They are not known any more: nothing may be shown until on_tenants_known(true).
+    virtual void on_tenants_unknown() = 0;
     virtual void on_tenant_added(const std::string& tenant) = 0;
     virtual void on_tenant_removed(const std::string& tenant) = 0;
 
@@ -59,10 +61,12 @@ class People {
 
     // A row of tenant_memberships in the stream, at `now` seconds.
     void on_membership(const stream::Change& change, double now);
-    // The stream has lost changes: everybody has to be asked for again.
+    // The stream has lost changes: everybody has to be asked for again, until there is an answer.
     void forget();
-    // Asks again what could not be answered; call it from time to time.
-    void retry();
+    // Whether the person became a member of a tenant behind this place in the stream, as far as that is remembered.
+    bool has_joined_behind(const std::string& subject, protocol::Cursor cursor) const;
+    // Asks again what could not be answered or is old, and forgets who has not been here for a while; call it from time to time.
+    void refresh(double now);
 
     std::size_t size() const { return people_.size(); }
 
@@ -73,15 +77,23 @@ class People {
         std::vector<std::string> tenants;
         std::vector<Viewer*> viewers;
         std::uint64_t question = 0; // which answer is waited for; 0: none
-        bool unanswered = false;    // it could not be asked for again, after forget()
+        bool was_known = false;     // then it is asked for until there is an answer
+        bool unanswered = false;    // it could not be asked for again
+        double asked = 0,
+               left = 0; // when; left: the last viewer, 0 while there are some. As of the last refresh()
     };
     struct Event {
         double time = 0;
         std::uint32_t xid = 0;
+        protocol::Cursor cursor;
         bool joined = false;
-        std::string subject, tenant;
+        std::string subject, tenant; // both empty: everybody left every tenant
     };
     void ask(Person& person);
+    std::vector<std::string> subjects() const;
+    template <class What> void tell(const std::string& subject, What what);
+    void tell_difference(const std::string& subject, const std::vector<std::string>& before,
+                         const std::vector<std::string>& after);
     void on_answer(const std::string& subject, std::uint64_t question, std::optional<TenantsAnswer> answer);
     void apply(const Event& event);
     static bool change_tenants(std::vector<std::string>& tenants, const Event& event);
@@ -90,6 +102,7 @@ class People {
     std::unordered_map<std::string, Person> people_; // by subject
     std::deque<Event> events_;                       // of the last minutes
     std::uint64_t last_question_ = 0;
+    double now_ = 0;
     std::shared_ptr<People*> self_ = std::make_shared<People*>(this); // answers may come after our end
 };
 

@@ -8,8 +8,10 @@
 
 namespace hub {
 
-Session::Session(Hub& hub, Connection& connection, protocol::Version version, std::string token)
-    : hub_(hub), connection_(connection), token_(std::move(token)), version_(version) {}
+Session::Session(Hub& hub, Connection& connection, protocol::Version version, std::string token,
+                 std::string tenant)
+    : hub_(hub), connection_(connection), token_(std::move(token)), tenant_(std::move(tenant)),
+      version_(version) {}
 
 Session::~Session() = default;
 
@@ -139,11 +141,38 @@ void Session::on_join(const protocol::ClientMessage& message) {
                " channels on one connection");
         return;
     }
+    if (message.payload.size() > limits.join_bytes) {
+        refuse("InvalidJoinPayload: a join has at most " + std::to_string(limits.join_bytes) + " bytes");
+        return;
+    }
     std::string error;
     std::optional<protocol::Join> join = protocol::read_join(message.payload, error);
     if (!join) {
         refuse("InvalidJoinPayload: " + error);
         return;
+    }
+    std::size_t bindings = join->bindings.size(), patterns = 0;
+    for (const auto& channel : channels_) {
+        bindings += channel->subscription().kinds.size();
+    }
+    for (const protocol::Binding& binding : join->bindings) {
+        patterns += protocol::pattern_count(binding.filter);
+    }
+    if (bindings > limits.bindings_per_socket) {
+        refuse("ChannelRateLimitReached: more than " + std::to_string(limits.bindings_per_socket) +
+               " postgres_changes on one connection");
+        return;
+    }
+    // A pattern takes about as long as a join.
+    for (std::size_t pattern = 0; pattern < patterns; ++pattern) {
+        if (!joins_.take(hub_.now(), rate, rate)) {
+            refuse("ClientJoinRateLimitReached: more than " + std::to_string(limits.joins_per_second) +
+                   " joins and patterns per second");
+            return;
+        }
+    }
+    if (join->tenant.empty()) {
+        join->tenant = tenant_;
     }
     auto identity = hub_.gatekeeper.identify(join->access_token ? *join->access_token : token_);
     if (const auto* denial = std::get_if<Denial>(&identity)) {

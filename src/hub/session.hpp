@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,8 +39,10 @@ struct ChannelReport {
 // Not thread-safe. Whatever a client sends, nothing is thrown but std::bad_alloc.
 class Session {
   public:
-    // `token` is what the socket was opened with (apikey): channels that bring none of their own work for its owner.
-    Session(Hub& hub, Connection& connection, protocol::Version version, std::string token);
+    // `token` is what the socket was opened with (apikey): channels that bring none of their own work for its owner. `tenant`
+    // is whose rooms private channels are in that name no tenant; empty: the only one of the caller.
+    Session(Hub& hub, Connection& connection, protocol::Version version, std::string token,
+            std::string tenant = {});
     ~Session();
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
@@ -47,13 +50,18 @@ class Session {
     void on_text(std::string_view frame);
     void on_binary(std::string_view frame);
 
+    // Whether one more message may be looked at; else the connection is closed. For messages that come past on_text() and
+    // on_binary(), as pings do.
+    bool take_message();
+
+    // Whether a channel was ever joined.
+    bool has_joined() const { return joined_; }
     std::vector<ChannelReport> report() const;
     std::size_t channel_count() const { return channels_.size(); }
 
   private:
     friend class Channel;
 
-    bool take_message();
     void on_join(const protocol::ClientMessage& message);
     Channel* find(std::string_view topic, const std::optional<std::string>& join_ref);
     void end(Channel& channel); // the channel is over; it is destroyed later
@@ -68,11 +76,13 @@ class Session {
 
     Hub& hub_;
     Connection& connection_;
-    std::string token_;
+    std::string token_, tenant_;
     std::vector<std::unique_ptr<Channel>> channels_;
     std::vector<std::unique_ptr<Channel>> ended_;
+    std::set<std::string, std::less<>> refused_; // topics that were refused because they name no user
     TokenBucket messages_, joins_;
     protocol::Version version_;
+    bool joined_ = false;
 };
 
 } // namespace hub

@@ -64,8 +64,14 @@ class Topic {
     std::vector<Member*> members;
     Metas present;
     Metas joined, left; // since the last presence_diff
-    std::size_t tracked = 0;
+    std::size_t tracked = 0, tracked_bytes = 0;
     bool changed = false;
+    FramePointer state[2]; // by version, for those who begin to listen; made when somebody does
+
+    static std::size_t cost_of(std::string_view key, std::string_view payload) {
+        return key.size() + payload.size() + 100;
+    }
+    void forget_state() { state[0] = state[1] = {}; }
 
     void remove_meta(const Member& member) {
         auto& list = present[member.presence_key];
@@ -82,6 +88,8 @@ class Topic {
         } else {
             left[member.presence_key].push_back(*meta);
         }
+        tracked_bytes -= cost_of(member.presence_key, meta->payload);
+        forget_state();
         list.erase(meta);
         if (list.empty()) {
             present.erase(member.presence_key);
@@ -145,7 +153,7 @@ std::size_t Topics::broadcast(const std::string& name, const Broadcast& broadcas
     bool made[2] = {};
     std::size_t count = 0;
     for (Member* member : found->second->members) {
-        if (member == sender && !member->hears_itself) {
+        if (member->silent || (member == sender && !member->hears_itself)) {
             continue;
         }
         // All members of a topic call it alike.
@@ -186,6 +194,8 @@ bool Topics::track(Member& member, std::string_view payload) {
     const Meta meta{member.presence_reference, std::string(payload)};
     topic->present[member.presence_key].push_back(meta);
     topic->joined[member.presence_key].push_back(meta);
+    topic->tracked_bytes += Topic::cost_of(member.presence_key, payload);
+    topic->forget_state();
     ++topic->tracked;
     note_change(topic);
     return true;
@@ -204,7 +214,15 @@ std::size_t Topics::tracked(const Member& member) {
     return member.place->tracked;
 }
 
+std::size_t Topics::tracked_bytes(const Member& member) {
+    return member.place->tracked_bytes;
+}
+
 FramePointer Topics::state_for(const Member& member) {
+    FramePointer& frame = member.place->state[member.encoding == Encoding::PhoenixOne ? 0 : 1];
+    if (frame) {
+        return frame;
+    }
     // What is not announced yet will be, in the next presence_diff; both together would count it twice.
     Metas known = member.place->present;
     for (const auto& [key, fresh] : member.place->joined) {
@@ -220,7 +238,8 @@ FramePointer Topics::state_for(const Member& member) {
     }
     wire::ByteBuffer out(largest_frame);
     write_metas(out, known);
-    return presence_frame(member.encoding, member.topic, true, out.view());
+    frame = presence_frame(member.encoding, member.topic, true, out.view());
+    return frame;
 }
 
 void Topics::send_presence_changes() {
@@ -234,12 +253,13 @@ void Topics::send_presence_changes() {
         out.append('}');
         topic->joined.clear();
         topic->left.clear();
+        topic->forget_state();
         if (out.view() == "{\"joins\":{},\"leaves\":{}}") {
             continue;
         }
         FramePointer frames[2];
         for (Member* member : topic->members) {
-            if (!member->wants_presence) {
+            if (!member->wants_presence || member->silent) {
                 continue;
             }
             FramePointer& frame = frames[member->encoding == Encoding::PhoenixOne ? 0 : 1];

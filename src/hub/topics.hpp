@@ -27,6 +27,7 @@ struct Member {
     std::string_view topic;       // as the client calls it; lives as long as the member
     bool hears_itself = false;    // gets its own broadcasts
     bool wants_presence = false;  // gets presence_diff
+    bool silent = false;          // gets nothing until it is known whether it may
     std::shared_ptr<Topic> place; // null: on none
     std::string presence_key;
     std::string presence_reference; // of what it tracks; empty: nothing
@@ -54,6 +55,7 @@ class Topics {
     void untrack(Member& member);
     // How many are tracked on the member's topic.
     static std::size_t tracked(const Member& member);
+    static std::size_t tracked_bytes(const Member& member);
     // What is known of all members, for one that begins to listen.
     static FramePointer state_for(const Member& member);
     // Sends what has changed since the last time.

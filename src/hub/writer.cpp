@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t largest_frame = 1U << 30;
 constexpr std::size_t usual_payload = 64 * 1024; // memory that is kept
+constexpr std::size_t usual_payloads = 16;
 
 constexpr std::string_view too_large = "Error 413: Payload Too Large";
 
@@ -42,35 +43,48 @@ void begin_event(wire::ByteBuffer& out, std::string_view event, protocol::Cursor
 
 ChangeWriter::ChangeWriter()
     : head_(largest_frame), tail_(largest_frame), columns_(largest_frame), record_(largest_frame),
-      old_record_(largest_frame) {}
+      old_record_(largest_frame), marked_(largest_frame) {}
 
 void ChangeWriter::begin(const stream::Change& change) {
     change_ = &change;
     used_ = 0;
+    ++stamp_;
+    if (payloads_.size() > usual_payloads) {
+        payloads_.resize(usual_payloads);
+    }
     for (const auto& payload : payloads_) {
         payload->bytes.release_above(usual_payload);
     }
 }
 
 const ChangeWriter::Payload& ChangeWriter::payload(const Match& match) {
-    for (std::size_t index = 0; index < used_; ++index) {
-        if (payloads_[index]->left_filter == match.left_filter &&
-            payloads_[index]->select == match.kind->select) {
-            return *payloads_[index];
-        }
+    Selection::Place& place = match.kind->selection->places[match.left_filter ? 1 : 0];
+    if (place.stamp == stamp_) {
+        return *payloads_[place.index];
     }
     if (used_ == payloads_.size()) {
         payloads_.push_back(std::make_unique<Payload>(largest_frame));
     }
+    place = {stamp_, used_};
     Payload& payload = *payloads_[used_++];
-    payload.select = match.kind->select;
-    payload.left_filter = match.left_filter;
     payload.bytes.clear();
-    write_payload(payload);
+    write_payload(payload, *match.kind->selection, match.left_filter);
     return payload;
 }
 
-void ChangeWriter::write_payload(Payload& payload) {
+// The row with a member in front that the stock client hands to the application, as it does not with the rest of the message.
+std::string_view ChangeWriter::marked(std::string_view row, bool left_filter) {
+    marked_.clear();
+    marked_.append("{\"$realtime\":{\"cursor\":\"");
+    marked_.append(protocol::text_of(change_->cursor));
+    marked_.append(left_filter ? "\",\"left_filter\":true}" : "\"}");
+    const std::string_view members = row.substr(1);
+    marked_.append(members.find('"') == std::string_view::npos ? "" : ",");
+    marked_.append(members);
+    return marked_.view();
+}
+
+void ChangeWriter::write_payload(Payload& payload, const Selection& selection, bool left_filter) {
     const stream::Relation& relation = *change_->relation;
     protocol::ChangeData data;
     data.schema = relation.schema;
@@ -82,15 +96,15 @@ void ChangeWriter::write_payload(Payload& payload) {
     data.old_record = change_->old_record;
     data.error = change_->omitted ? too_large : std::string_view();
     data.cursor = change_->cursor;
-    data.left_filter = payload.left_filter;
-    if (!payload.select.empty()) {
+    data.left_filter = left_filter;
+    if (!selection.columns.empty()) {
         // The identity is always sent: without it nobody knows which row it is.
         std::vector<std::string> names;
         columns_.clear();
         columns_.append('[');
         for (const stream::Column& column : relation.columns) {
-            if (!column.identity && std::find(payload.select.begin(), payload.select.end(), column.name) ==
-                                        payload.select.end()) {
+            if (!column.identity &&
+                !std::binary_search(selection.columns.begin(), selection.columns.end(), column.name)) {
                 continue;
             }
             columns_.append(names.empty() ? "{\"name\":" : ",{\"name\":");
@@ -111,6 +125,12 @@ void ChangeWriter::write_payload(Payload& payload) {
             old_record_.clear();
             protocol::write_members(old_record_, *data.old_record, names);
             data.old_record = old_record_.view();
+        }
+    }
+    if (selection.marks) {
+        auto& row = data.record ? data.record : data.old_record;
+        if (row) {
+            row = marked(*row, left_filter);
         }
     }
     protocol::write_change_data(payload.bytes, data);
@@ -160,7 +180,7 @@ FramePointer cursor_frame(Encoding encoding, std::string_view topic, protocol::C
         return finished(encoding, {out.view()});
     }
     protocol::SystemMessage message;
-    message.extension = "system";
+    message.extension = "cursor"; // not one that the client takes for news about the connection
     message.message = "cursor";
     message.cursor = cursor;
     return system_frame(encoding, topic, message);

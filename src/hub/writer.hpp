@@ -23,8 +23,7 @@ struct Match {
 
 // Two matches whose clients get the same payload.
 inline bool alike(const Match& left, const Match& right) {
-    return left.left_filter == right.left_filter &&
-           (left.kind == right.kind || left.kind->select == right.kind->select);
+    return left.left_filter == right.left_filter && left.kind->selection == right.kind->selection;
 }
 
 // Keeps its memory from change to change. Not thread-safe.
@@ -39,18 +38,18 @@ class ChangeWriter {
 
   private:
     struct Payload {
-        std::vector<std::string> select;
-        bool left_filter = false;
         wire::ByteBuffer bytes;
         explicit Payload(std::size_t limit) : bytes(limit) {}
     };
     const Payload& payload(const Match& match);
-    void write_payload(Payload& payload);
+    void write_payload(Payload& payload, const Selection& selection, bool left_filter);
+    std::string_view marked(std::string_view row, bool left_filter);
 
     const stream::Change* change_ = nullptr;
     std::vector<std::unique_ptr<Payload>> payloads_;
     std::size_t used_ = 0;
-    wire::ByteBuffer head_, tail_, columns_, record_, old_record_;
+    std::uint64_t stamp_ = 0;
+    wire::ByteBuffer head_, tail_, columns_, record_, old_record_, marked_;
     std::vector<std::uint32_t> ids_;
 };
 

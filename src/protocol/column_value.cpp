@@ -344,13 +344,22 @@ ColumnKind kind_named(std::string_view type_name) {
         {"timestamp", ColumnKind::Timestamp},
         {"timestamptz", ColumnKind::TimestampTz},
         {"time", ColumnKind::Time}};
+    static constexpr std::string_view opaque[] = {
+        "json", "jsonb",  "xml",  "citext", "inet", "cidr",  "interval", "timetz",  "money",
+        "box",  "circle", "line", "lseg",   "path", "point", "polygon",  "tsquery", "tsvector"};
     const auto* const found = std::find_if(std::begin(kinds), std::end(kinds),
                                            [&](const auto& entry) { return entry.first == type_name; });
-    return found == std::end(kinds) ? ColumnKind::Other : found->second;
+    if (found != std::end(kinds)) {
+        return found->second;
+    }
+    // Arrays are called after their elements.
+    const bool is_opaque = type_name.starts_with('_') ||
+                           std::find(std::begin(opaque), std::end(opaque), type_name) != std::end(opaque);
+    return is_opaque ? ColumnKind::Opaque : ColumnKind::Other;
 }
 
 bool has_order(ColumnKind kind) {
-    return kind != ColumnKind::Other;
+    return kind != ColumnKind::Other && kind != ColumnKind::Opaque;
 }
 
 std::optional<ColumnValue> read_value(ColumnKind kind, std::string_view text) {
@@ -392,6 +401,7 @@ std::optional<ColumnValue> read_value(ColumnKind kind, std::string_view text) {
         value.text = text.substr(0, text.find_last_not_of(' ') + 1);
         return value;
     case ColumnKind::Text:
+    case ColumnKind::Opaque:
     case ColumnKind::Other:
         break;
     }
@@ -408,6 +418,16 @@ std::optional<ColumnValue> read_json_value(ColumnKind kind, std::string_view jso
         return content ? read_value(kind, *content) : std::nullopt;
     }
     return read_value(kind, json);
+}
+
+std::optional<std::string> uuid_in(std::string_view text) {
+    std::optional<std::string> digits = read_uuid(text);
+    if (digits) {
+        for (const std::size_t hyphen : {8, 13, 18, 23}) {
+            digits->insert(hyphen, 1, '-');
+        }
+    }
+    return digits;
 }
 
 std::string key_of(const ColumnValue& value) {
@@ -432,6 +452,7 @@ std::string key_of(const ColumnValue& value) {
     case ColumnKind::Text:
     case ColumnKind::PaddedText:
     case ColumnKind::Uuid:
+    case ColumnKind::Opaque:
     case ColumnKind::Other:
         break;
     }
@@ -460,6 +481,7 @@ std::strong_ordering compare(const ColumnValue& left, const ColumnValue& right) 
     case ColumnKind::Text:
     case ColumnKind::PaddedText:
     case ColumnKind::Uuid:
+    case ColumnKind::Opaque:
     case ColumnKind::Other:
         break;
     }

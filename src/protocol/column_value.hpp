@@ -21,7 +21,8 @@ enum class ColumnKind : std::uint8_t {
     Timestamp,   // without time zone
     TimestampTz, // without a zone in the text: UTC
     Time,
-    Other, // only equality, of the text that the row has
+    Opaque, // equal values may have different texts: json, arrays, intervals ... Only null can be asked for
+    Other,  // only equality, of the text that the row has
 };
 
 // By pg_type.typname.
@@ -46,6 +47,9 @@ std::optional<ColumnValue> read_value(ColumnKind kind, std::string_view text);
 
 // Reads what a row has, as to_jsonb() writes it; empty for null and for what cannot be read.
 std::optional<ColumnValue> read_json_value(ColumnKind kind, std::string_view json);
+
+// A uuid in any form that PostgreSQL takes, as it writes it; empty for anything else.
+std::optional<std::string> uuid_in(std::string_view text);
 
 // A text that is equal exactly for equal values; empty for kinds of which nobody looks for one value.
 std::string key_of(const ColumnValue& value);

@@ -32,7 +32,16 @@ std::size_t end_of_quoted(std::string_view text, std::size_t at) {
 }
 
 bool may_open_quote(std::string_view text, std::size_t at) {
-    return text[at] == '"' && (at == 0 || text[at - 1] == '.' || text[at - 1] == '(' || text[at - 1] == ',');
+    if (text[at] != '"') {
+        return false;
+    }
+    std::size_t before = at;
+    while (before > 0 && text[before - 1] == ' ') {
+        --before;
+    }
+    // Behind a dot even a space belongs to the value.
+    return before == 0 || text[before - 1] == '(' || text[before - 1] == ',' ||
+           (before == at && text[at - 1] == '.');
 }
 
 // The parts between commas that stand outside of quotes and parentheses.
@@ -91,6 +100,14 @@ bool take(std::string_view& text, std::string_view prefix) {
     return true;
 }
 
+// Spaces around a part mean nothing; within quotes they do.
+std::string_view trimmed(std::string_view text) {
+    constexpr std::string_view spaces = " \t\r\n";
+    const std::size_t first = text.find_first_not_of(spaces);
+    return first == std::string_view::npos ? std::string_view()
+                                           : text.substr(first, text.find_last_not_of(spaces) - first + 1);
+}
+
 class Parser {
   public:
     Filter filter;
@@ -99,7 +116,7 @@ class Parser {
         const std::vector<std::string_view> parts = split(text);
         open(FilterNode::Kind::All, false, parts.size());
         for (const std::string_view part : parts) {
-            condition(part);
+            condition(trimmed(part));
         }
     }
 
@@ -147,7 +164,7 @@ class Parser {
         const std::vector<std::string_view> parts = split(text.substr(1, text.size() - 2));
         open(kind, negated, parts.size());
         for (const std::string_view part : parts) {
-            member(part, depth);
+            member(trimmed(part), depth);
         }
     }
 
@@ -195,7 +212,7 @@ class Parser {
                               std::to_string(most_in_values) + " values"};
             }
             for (const std::string_view part : parts) {
-                node.values.push_back(unquoted(part));
+                node.values.push_back(unquoted(trimmed(part)));
             }
         }
         if (node.operation == Operator::Is && node.values[0] != "null" && node.values[0] != "true" &&
@@ -280,6 +297,16 @@ std::variant<Filter, std::string> parse_filter(std::string_view text) {
     } catch (const Problem& problem) {
         return problem.text;
     }
+}
+
+std::size_t pattern_count(std::string_view text) {
+    std::size_t count = 0;
+    for (const std::string_view ending : {"like.", "match."}) {
+        for (std::size_t at = 0; (at = text.find(ending, at)) != std::string_view::npos; ++at) {
+            ++count;
+        }
+    }
+    return count;
 }
 
 std::string text_of(const Filter& filter) {

@@ -62,6 +62,9 @@ constexpr std::size_t most_in_values = 100;
 std::variant<Filter, std::string> parse_filter(std::string_view text);
 
 // The text of a filter; equal for filters that mean the same conditions in the same order. parse_filter() reads it back.
+// How many conditions of a filter may be patterns, which cost more than others; counted without reading it.
+std::size_t pattern_count(std::string_view text);
+
 std::string text_of(const Filter& filter);
 
 } // namespace protocol

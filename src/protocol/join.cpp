@@ -51,6 +51,19 @@ template <class Member> bool for_each_member(ondemand::value value, Member membe
     return true;
 }
 
+// A text, or a number or boolean as it stands; empty for anything else.
+std::string text_of_scalar(ondemand::value value) {
+    switch (type_of(value)) {
+    case Type::string:
+        return json::string_in(value).value_or("");
+    case Type::number:
+    case Type::boolean:
+        return std::string(json::raw_json(value));
+    default:
+        return {};
+    }
+}
+
 Event event_named(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(), [](char letter) {
         return letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter;
@@ -67,18 +80,28 @@ class Reader {
 
     bool payload(ondemand::document& document, Join& join) {
         ondemand::value root;
-        if (document.get_value().get(root) != simdjson::SUCCESS) {
-            return true; // a payload that is no object asks for nothing
+        bool configured = false;
+        const bool read = document.get_value().get(root) == simdjson::SUCCESS &&
+                          for_each_member(root, [&](const std::string& name, ondemand::value value) {
+                              if (name == "access_token") {
+                                  // Opaque API keys are no tokens; the client sends them when nobody is signed in.
+                                  join.access_token = json::string_in(value);
+                                  if (join.access_token && join.access_token->starts_with("sb_")) {
+                                      join.access_token.reset();
+                                  }
+                                  return true;
+                              }
+                              if (name == "since") {
+                                  return since(value, "since", join.since);
+                              }
+                              configured = configured || name == "config";
+                              return name != "config" || config(value, join);
+                          });
+        if (!configured && error_.empty()) {
+            // Clients of before 2022 put schema, table and filter into the topic.
+            return fail("joins without config are not served; update the client");
         }
-        return for_each_member(root,
-                               [&](const std::string& name, ondemand::value value) {
-                                   if (name == "access_token") {
-                                       join.access_token = json::string_in(value);
-                                       return true;
-                                   }
-                                   return name != "config" || config(value, join);
-                               }) ||
-               error_.empty();
+        return read || error_.empty();
     }
 
   private:
@@ -129,9 +152,12 @@ class Reader {
         return for_each_member(value,
                                [&](const std::string& name, ondemand::value inner) {
                                    if (name == "key") {
-                                       join.presence_key = json::string_in(inner).value_or("");
+                                       join.presence_key = text_of_scalar(inner);
+                                       return join.presence_key.size() <= longest_presence_key ||
+                                              fail("presence.key is longer than " +
+                                                   std::to_string(longest_presence_key) + " bytes");
                                    } else if (name == "enabled") {
-                                       join.presence = read_boolean(inner, false);
+                                       join.presence = read_boolean(inner, true);
                                    }
                                    return true;
                                }) ||
@@ -139,14 +165,18 @@ class Reader {
     }
 
     bool options(ondemand::value value, Join& join) {
-        return for_each_member(value,
-                               [&](const std::string& name, ondemand::value inner) {
-                                   if (name == "wait") {
-                                       join.wait = read_boolean(inner, false);
-                                   }
-                                   return name != "since" ||
-                                          since(inner, "postgres_changes_options", join.since);
-                               }) ||
+        return for_each_member(
+                   value,
+                   [&](const std::string& name, ondemand::value inner) {
+                       if (name == "wait") {
+                           join.wait = read_boolean(inner, false);
+                       }
+                       double milliseconds = 0;
+                       if (name == "timeout" && inner.get_double().get(milliseconds) == simdjson::SUCCESS) {
+                           join.timeout_seconds = milliseconds / 1000;
+                       }
+                       return name != "since" || since(inner, "postgres_changes_options.since", join.since);
+                   }) ||
                error_.empty();
     }
 
@@ -156,8 +186,12 @@ class Reader {
             return true;
         }
         const std::optional<std::string> text = json::string_in(value);
-        cursor = text ? read_cursor(*text) : std::nullopt;
-        return cursor.has_value() || fail(place + ".since is no cursor");
+        const std::optional<Cursor> read = text ? read_cursor(*text) : std::nullopt;
+        if (!read) {
+            return fail(place + " is no cursor");
+        }
+        cursor = std::max(cursor.value_or(*read), *read);
+        return true;
     }
 
     bool bindings(ondemand::value value, Join& join) {
@@ -212,10 +246,12 @@ class Reader {
                 return is_null || filter || fail(place + ".filter is no text");
             } else if (name == "leaving") {
                 bound.leaving = read_boolean(inner, false);
+            } else if (name == "marks") {
+                bound.marks = read_boolean(inner, false);
             } else if (name == "select") {
                 return is_null || select(inner, bound, place);
             } else if (name == "since") {
-                return since(inner, place, bound.since);
+                return since(inner, place + ".since", bound.since);
             }
             return true;
         });

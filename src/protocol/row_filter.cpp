@@ -21,7 +21,8 @@ Truth truth_of(bool value) {
     return value ? Truth::True : Truth::False;
 }
 
-constexpr std::int64_t most_pattern_memory = 1 << 20;
+constexpr std::int64_t most_pattern_memory = 1 << 18;
+constexpr std::size_t longest_pattern = 1000;
 
 std::string shown(std::string_view text) {
     constexpr std::size_t most = 100;
@@ -87,7 +88,9 @@ struct RowFilter::Bound {
         if (node.operation == Operator::IsDistinct && (node.is_null || row_is_null)) {
             return truth_of(node.is_null != row_is_null);
         }
-        const std::optional<ColumnValue> value = read_json_value(node.column_kind, json);
+        // Patterns see the blanks at the end of a bpchar, comparisons do not.
+        const std::optional<ColumnValue> value =
+            read_json_value(node.expression ? ColumnKind::Text : node.column_kind, json);
         if (!value) {
             return Truth::Unknown;
         }
@@ -187,6 +190,10 @@ std::variant<RowFilter, std::string> RowFilter::bind(const Filter& filter,
             if (!is_textual(node.column_kind)) {
                 return about + " has no operator " + std::string(name_of(source.operation));
             }
+            if (source.values[0].size() > longest_pattern) {
+                return "pattern " + shown(source.values[0]) + " is longer than " +
+                       std::to_string(longest_pattern) + " bytes";
+            }
             const std::optional<std::string> expression =
                 like ? expression_of_like(source.values[0]) : source.values[0];
             if (!expression) {
@@ -206,6 +213,10 @@ std::variant<RowFilter, std::string> RowFilter::bind(const Filter& filter,
             break;
         }
         default:
+            if (node.column_kind == ColumnKind::Opaque &&
+                (source.operation != Operator::IsDistinct || source.values[0] != "null")) {
+                return about + " cannot be compared, only be is.null";
+            }
             if (source.operation != Operator::Equal && source.operation != Operator::NotEqual &&
                 source.operation != Operator::In && source.operation != Operator::IsDistinct &&
                 !has_order(node.column_kind)) {

@@ -61,12 +61,16 @@ void History::add(const Change& change, const Scope& scope) {
 }
 
 void History::complete(std::uint32_t xid, protocol::Cursor commit, std::uint64_t end_lsn, double now) {
+    if (!marks_.empty() && marks_.back().end_number == end() && end_lsn <= marks_.back().end_lsn) {
+        return; // a transaction that is known already, sent again after a reconnect
+    }
     if (!marks_.empty() && xid == 0 && marks_.back().end_number == end() &&
         now - marks_.back().time < mark_seconds) {
         marks_.back().end_lsn = std::max(marks_.back().end_lsn, end_lsn);
         return;
     }
     marks_.push_back({now, xid, commit, end_lsn, end()});
+    bytes_ += sizeof(Mark);
 }
 
 void History::forget_first() {
@@ -79,24 +83,35 @@ void History::forget_first() {
     if (first.change.block.get() == last_block_) {
         last_block_ = nullptr; // the address may serve for another one
     }
-    floor_ = first.change.cursor;
+    floor_ = std::max(floor_, first.change.cursor);
     bytes_ -= first.bytes;
     changes_.pop_front();
     ++first_number_;
 }
 
-void History::trim(double now) {
-    while (!changes_.empty() && bytes_ > limits_.bytes) {
+void History::forget_first_mark() {
+    const Mark& mark = marks_.front();
+    while (first_number_ < mark.end_number) {
         forget_first();
+    }
+    confirmed_ = std::max(confirmed_, mark.end_lsn);
+    bytes_ -= sizeof(Mark);
+    marks_.pop_front();
+}
+
+void History::trim(double now) {
+    while (bytes_ > limits_.bytes) {
+        if (marks_.size() > 1 && marks_.front().end_number <= first_number_) {
+            forget_first_mark(); // nothing of it is left
+        } else if (!changes_.empty()) {
+            forget_first();
+        } else {
+            break;
+        }
     }
     while (!marks_.empty() &&
            (marks_.front().end_number < first_number_ || now - marks_.front().time > limits_.seconds)) {
-        const Mark& mark = marks_.front();
-        while (first_number_ < mark.end_number) {
-            forget_first();
-        }
-        confirmed_ = std::max(confirmed_, mark.end_lsn);
-        marks_.pop_front();
+        forget_first_mark();
     }
 }
 

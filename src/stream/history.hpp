@@ -91,6 +91,7 @@ class History {
     };
 
     void forget_first();
+    void forget_first_mark();
     std::deque<std::uint64_t>& numbers_of(const Scope& scope);
 
     HistoryLimits limits_;

@@ -13,8 +13,9 @@ namespace web {
 
 // What a page may send beyond what browsers always allow. The first eight are those that the stock client sends.
 inline constexpr std::string_view allowed_request_headers =
-    "apikey, authorization, content-type, x-client-info, traceparent, tracestate, baggage, x-retry-count, "
-    "x-connection-id, x-batch-id";
+    "apikey, authorization, content-type, x-client-info, traceparent, tracestate, baggage, "
+    "x-retry-count, "
+    "x-connection-id, x-batch-id, last-event-id";
 inline constexpr std::string_view allowed_methods = "GET, POST, OPTIONS";
 
 // Credentials in the sense of the standard (cookies) are never allowed: callers prove themselves with tokens

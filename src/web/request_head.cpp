@@ -47,6 +47,15 @@ std::optional<std::string_view> RequestHead::header(std::string_view name) const
     return std::nullopt;
 }
 
+std::optional<std::string_view> RequestHead::last_header(std::string_view name) const {
+    for (std::size_t index = fields_.size(); index-- > 0;) {
+        if (equal_ignoring_case(field(index).name, name)) {
+            return field(index).value;
+        }
+    }
+    return std::nullopt;
+}
+
 std::size_t RequestHead::count(std::string_view name) const {
     return static_cast<std::size_t>(
         std::count_if(fields_.begin(), fields_.end(), [&](const FieldPieces& pieces) {

@@ -33,6 +33,7 @@ class RequestHead {
     Field field(std::size_t index) const { return {view(fields_[index].name), view(fields_[index].value)}; }
     // The first field of this name, whatever its case.
     std::optional<std::string_view> header(std::string_view name) const;
+    std::optional<std::string_view> last_header(std::string_view name) const;
     std::size_t count(std::string_view name) const;
     // Whether a comma-separated header, taken over all fields of that name, has this element.
     bool header_has(std::string_view name, std::string_view token) const;

@@ -1,5 +1,6 @@
 // Nothing is lost: cursors, restarts of everything, event streams, snapshots.
 import { test, before, after, describe } from 'node:test'
+import { execFileSync } from 'node:child_process'
 import { Stage, assert, member, rawSocket, sleep, tenants, token, until, users } from './support.mjs'
 
 const bindings = (since) => ({ config: { postgres_changes: [{ event: '*', schema: 'public', table: 'orders', ...(since && { since }) }] }, access_token: member(0) })
@@ -162,6 +163,17 @@ describe('resuming', () => {
     await sleep(1100)
     assert.deepEqual((await (await stage.get('/realtime/v1/snapshot?table=fresh', member(0))).json()).rows, [{ id: 1 }])
     assert.equal((await stage.get('/realtime/v1/snapshot?table=secrets', member(0))).status, 404)
+  })
+
+  test('a server that is shut down in order does not wait for the resume window', async () => {
+    const client = await stage.client(0)
+    const channel = await stage.subscribe(client, [{ event: 'INSERT', table: 'orders' }])
+    insert(1)
+    await until(() => channel.events.length === 1, 'one')
+    execFileSync('pg_ctl', ['-D', stage.sql('SHOW data_directory'), 'restart', '-m', 'fast', '-w', '-t', '30', '-l', 'server.log'], { stdio: 'ignore' })
+    insert(1)
+    await until(() => channel.events.length === 2, 'live again')
+    await client.disconnect()
   })
 
   test('SIGTERM sends everybody away with 1012 and ends in time', async () => {

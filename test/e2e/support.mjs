@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import crypto from 'node:crypto'
+import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RealtimeClient } from '@supabase/realtime-js'
 import ws from 'ws'
@@ -35,6 +36,8 @@ export async function until(condition, what) {
 let databases = 0
 const open = new Set()
 process.on('exit', () => { for (const stage of open) stage.process?.kill('SIGKILL') })
+// A test that failed may leave sockets and gateways, which would keep this process, and with it the whole run, for ever.
+after(() => { setTimeout(() => process.exit(), 2000).unref() })
 
 export class Stage {
   // `host` is where the gateway finds the server, when not where the tests do.

@@ -167,7 +167,7 @@ TEST(HubRouter, EqualSubscriptionsShareOneFrame) {
 class FakeDirectory final : public hub::Directory {
   public:
     std::vector<std::function<void(std::optional<hub::TenantsAnswer>)>> questions;
-    void look_up_tenants(const std::string&,
+    void look_up_tenants(const hub::Identity&,
                          std::function<void(std::optional<hub::TenantsAnswer>)> done) override {
         questions.push_back(std::move(done));
     }
@@ -179,7 +179,12 @@ class FakeDirectory final : public hub::Directory {
 };
 
 struct Watching final : hub::Viewer {
-    int known = 0, unknown = 0;
+    int known = 0, unknown = 0, forgotten = 0;
+    std::function<void()> on_forgotten = [] {};
+    void on_tenants_unknown() override {
+        ++forgotten;
+        on_forgotten();
+    }
     std::vector<std::string> added, removed;
     void on_tenants_known(bool is_known) override { ++(is_known ? known : unknown); }
     void on_tenant_added(const std::string& tenant) override { added.push_back(tenant); }
@@ -233,7 +238,47 @@ TEST(HubPeople, ADeletionThatIsOlderThanTheAnswerChangesNothing) {
     people.on_membership(membership(stream::Kind::Insert, 62, "u", "t2"), 1);
     EXPECT_EQ(viewer.added, std::vector<std::string>{"t2"});
     people.leave("u", viewer);
+    // Who comes back soon is known still, also what has happened meanwhile.
+    people.on_membership(membership(stream::Kind::Insert, 63, "u", "t3"), 1);
+    people.watch(identity("u"), viewer);
+    EXPECT_TRUE(directory.questions.empty());
+    EXPECT_EQ(*people.tenants_of("u"), (std::vector<std::string>{"t2", "t3"}));
+    people.leave("u", viewer);
+    people.refresh(1);
+    people.refresh(100);
     EXPECT_EQ(people.size(), 0U);
+}
+
+TEST(HubPeople, AfterTruncateNobodyIsAMember) {
+    FakeDirectory directory;
+    hub::People people(directory);
+    Watching viewer, late;
+    people.watch(identity("u"), viewer);
+    directory.answer({"t"}, "60:60:");
+    people.watch(identity("v"), late);
+    stream::Change truncate = membership(stream::Kind::Truncate, 61, "", "");
+    truncate.record.reset();
+    people.on_membership(truncate, 1);
+    people.on_membership(membership(stream::Kind::Insert, 61, "v", "n"), 1);
+    EXPECT_EQ(viewer.removed, std::vector<std::string>{"t"});
+    directory.answer({"o"}, "60:60:"); // made before it
+    EXPECT_EQ(*people.tenants_of("v"), std::vector<std::string>{"n"});
+    people.leave("u", viewer);
+    people.leave("v", late);
+}
+
+TEST(HubPeople, WhoLeavesBecauseHeIsForgottenIsGone) {
+    FakeDirectory directory;
+    hub::People people(directory);
+    Watching viewer, other;
+    viewer.on_forgotten = [&] { people.leave("u", viewer); };
+    people.watch(identity("u"), viewer);
+    people.watch(identity("v"), other);
+    directory.answer({"t"}, "1:1:");
+    directory.answer({"t"}, "1:1:");
+    people.forget();
+    EXPECT_EQ(viewer.forgotten + other.forgotten, 2);
+    people.leave("v", other);
 }
 
 TEST(HubPeople, AfterALostSlotNobodySeesAnythingUntilTheDatabaseHasAnswered) {
@@ -243,16 +288,17 @@ TEST(HubPeople, AfterALostSlotNobodySeesAnythingUntilTheDatabaseHasAnswered) {
     people.watch(identity("u"), viewer);
     directory.answer({"s", "t"}, "1:1:");
     people.forget();
-    EXPECT_EQ(viewer.removed, (std::vector<std::string>{"s", "t"}));
-    EXPECT_TRUE(people.tenants_of("u")->empty());
+    EXPECT_EQ(viewer.forgotten, 1);
+    EXPECT_EQ(people.tenants_of("u"), nullptr);
     auto done = std::move(directory.questions.front());
     directory.questions.clear();
     done(std::nullopt); // the database is away
     EXPECT_EQ(viewer.unknown, 0);
-    people.retry();
+    people.refresh(1);
     ASSERT_EQ(directory.questions.size(), 1U);
     directory.answer({"t"}, "5:5:");
-    EXPECT_EQ(viewer.added, std::vector<std::string>{"t"});
+    EXPECT_EQ(viewer.known, 2);
+    EXPECT_EQ(*people.tenants_of("u"), std::vector<std::string>{"t"});
     people.leave("u", viewer);
 }
 

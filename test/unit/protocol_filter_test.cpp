@@ -126,7 +126,7 @@ TEST(RowFilter, NamesWhatAColumnCannotDo) {
     EXPECT_EQ(unbound("id=eq.x"), "column \"id\" of type int8 cannot be compared with \"x\"");
     EXPECT_EQ(unbound("id=like.1%"), "column \"id\" of type int8 has no operator like");
     EXPECT_EQ(unbound("name=is.true"), "column \"name\" of type text can only be is.null");
-    EXPECT_EQ(unbound("doc=gt.1"), "column \"doc\" of type jsonb has no operator gt");
+    EXPECT_EQ(unbound("doc=gt.1"), "column \"doc\" of type jsonb cannot be compared, only be is.null");
     EXPECT_EQ(unbound("key=eq.12"), "column \"key\" of type uuid cannot be compared with \"12\"");
     EXPECT_EQ(unbound("day=eq.2026-02-30"),
               "column \"day\" of type date cannot be compared with \"2026-02-30\"");
@@ -135,6 +135,28 @@ TEST(RowFilter, NamesWhatAColumnCannotDo) {
     EXPECT_EQ(unbound("name=match.("), "pattern \"(\" cannot be used: missing ): (");
     EXPECT_EQ(unbound("ok=eq.maybe"), "column \"ok\" of type bool cannot be compared with \"maybe\"");
     EXPECT_EQ(unbound("price=in.(1,x)"), "column \"price\" of type numeric cannot be compared with \"x\"");
+}
+
+TEST(FilterGrammar, SpacesAroundPartsMeanNothing) {
+    EXPECT_EQ(text_of(parsed(" id=gt.0 , name=eq.open ")), text_of(parsed("id=gt.0,name=eq.open")));
+    EXPECT_EQ(text_of(parsed("name=in.( a, \"b, c\" ,d )")), text_of(parsed("name=in.(a,\"b, c\",d)")));
+    EXPECT_EQ(text_of(parsed("or=( id.eq.1 , name.eq.x)")), text_of(parsed("or=(id.eq.1,name.eq.x)")));
+    EXPECT_TRUE(passes("name=eq.\" a \"", R"({"name":" a "})"));
+}
+
+TEST(RowFilter, DoesNotCompareWhatHasManyTexts) {
+    for (const char* type : {"jsonb", "_int4", "inet", "interval", "citext"}) {
+        const std::vector<FilterColumn> one{{"x", type}};
+        for (const char* filter : {"x=eq.1", "x=not.in.(1,2)", "x=isdistinct.1", "x=gt.1"}) {
+            const auto result = RowFilter::bind(parsed(filter), one);
+            ASSERT_TRUE(std::holds_alternative<std::string>(result)) << filter;
+            EXPECT_EQ(std::get<std::string>(result),
+                      "column \"x\" of type " + std::string(type) + " cannot be compared, only be is.null");
+        }
+        EXPECT_TRUE(std::get<RowFilter>(RowFilter::bind(parsed("x=is.null"), one)).passes("{\"x\":null}"));
+        EXPECT_TRUE(
+            std::get<RowFilter>(RowFilter::bind(parsed("x=isdistinct.null"), one)).passes("{\"x\":[1]}"));
+    }
 }
 
 TEST(RowFilter, ComparesEveryTypeAsPostgresqlDoes) {
@@ -171,7 +193,7 @@ TEST(RowFilter, ComparesEveryTypeAsPostgresqlDoes) {
                             "then=eq.2026-11-23 08:00",
                             "clock=gte.07:59:59.999999",
                             "code=eq.ab",
-                            "code=like.ab",
+                            "code=not.like.ab",
                             "name=like.K_se%",
                             "name=ilike.kÄSE%",
                             "name=match.^K.se",

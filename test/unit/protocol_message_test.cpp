@@ -165,6 +165,13 @@ TEST(Join, IsLenientWhereTheOriginalIs) {
     EXPECT_EQ(join->access_token, "t");
     EXPECT_TRUE(join->is_private);
     EXPECT_FALSE(join->presence || join->wait || join->broadcast_ack);
+    // What is not said is as it was before it could be said; a key may be a number.
+    const auto older =
+        read_join(R"({"access_token":"sb_publishable_x","config":{"presence":{"key":17}}})", error);
+    ASSERT_TRUE(older) << error;
+    EXPECT_TRUE(older->presence);
+    EXPECT_EQ(older->presence_key, "17");
+    EXPECT_FALSE(older->access_token); // an opaque key is no token
     ASSERT_EQ(join->bindings.size(), 3U);
     EXPECT_EQ(join->bindings[0].event, Event::Insert);
     EXPECT_EQ(join->bindings[0].schema, "s");
@@ -174,7 +181,7 @@ TEST(Join, IsLenientWhereTheOriginalIs) {
     EXPECT_EQ(join->bindings[1].table, "t");
     EXPECT_EQ(join->bindings[2].schema, "*");
     for (const char* nothing :
-         {"null", "{}", "5", "[]", R"({"config":null})", R"({"config":{"postgres_changes":{}}})"}) {
+         {R"({"config":null})", R"({"config":{}})", R"({"config":{"postgres_changes":{}}})"}) {
         const auto empty = read_join(nothing, error);
         ASSERT_TRUE(empty) << nothing << ": " << error;
         EXPECT_TRUE(empty->bindings.empty());
@@ -206,6 +213,16 @@ TEST(Join, RefusesWhatWouldChangeWhichRowsAreSent) {
     }
     EXPECT_EQ(refusal(many), "postgres_changes has more than 100 entries");
     std::string error;
+    for (const char* legacy : {"null", "{}", "5", "[]"}) {
+        EXPECT_FALSE(read_join(legacy, error)) << legacy;
+        EXPECT_EQ(error, "joins without config are not served; update the client");
+    }
+    EXPECT_FALSE(read_join(R"({"config":{"presence":{"key":")" + std::string(256, 'k') + R"("}}})", error));
+    EXPECT_EQ(error, "presence.key is longer than 255 bytes");
+    const auto later =
+        read_join(R"({"since":"0/3-0/0","config":{"postgres_changes_options":{"since":"0/2-0/0"}}})", error);
+    ASSERT_TRUE(later) << error;
+    EXPECT_EQ(later->since, (Cursor{3, 0})); // the one that updateJoinPayload() has set
     EXPECT_FALSE(read_join(R"({"config":{"postgres_changes_options":{"since":"x"}}})", error));
     EXPECT_EQ(error, "postgres_changes_options.since is no cursor");
     const auto resumed = read_join(

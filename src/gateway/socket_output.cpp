@@ -1,0 +1,202 @@
+// What goes out of a socket: queued, written once a turn of the loop, and given up when the client does not take it.
+#include <memory>
+
+#include "gateway/log.hpp"
+#include "gateway/server.hpp"
+#include "gateway/socket.hpp"
+
+namespace gateway {
+
+namespace {
+
+constexpr unsigned most_buffers = 64; // of one writev
+constexpr double close_seconds = 3;   // for a client to take what is left and to close
+
+} // namespace
+
+void Socket::queue(const hub::FramePointer& frame) {
+    if (queue_.empty()) {
+        last_output_ = server_.hub().now(); // the time for taking it begins
+    }
+    queue_.push(frame);
+    if (!dirty_) {
+        dirty_ = true;
+        server_.mark_dirty(*this);
+    }
+}
+
+void Socket::send(const hub::FramePointer& frame) {
+    if (state_ == State::Closed || state_ == State::Closing) {
+        return;
+    }
+    const hub::FramePointer& form = compressed_ ? hub::Frame::compressed(frame, server_.compressor()) : frame;
+    ++server_.counters.frames_out;
+    queue(form);
+    const auto overflows = [&] {
+        return queue_.cost() > server_.config().send_queue_bytes + SendQueue::cost_of(*form);
+    };
+    if (overflows() && writing_ == 0 && !write()) {
+        doomed_ = true;
+        state_ = State::Closing;
+        return;
+    }
+    // It was not only that much came in one turn.
+    if (overflows()) {
+        end_slow("more than " + std::to_string(server_.config().send_queue_bytes) + " bytes waited");
+    }
+}
+
+// Dropping some messages would lose them silently: the client is told to come back and resume.
+void Socket::end_slow(const std::string& why) {
+    ++server_.counters.slow_consumers;
+    spdlog::info("client {} ({}) is too slow: {}; it is closed", id_, peer_, why);
+    queue_.shorten(writing_);
+    if (state_ == State::WebSocket) {
+        close(web::close_code::try_later, "slow consumer: " + why + "; resume with the last cursor");
+    } else {
+        doomed_ = true;
+        close_after_writing();
+    }
+}
+
+bool Socket::stalls() {
+    const unsigned most = server_.config().stall_timeout;
+    // A slow client may take parts of one large write all the time.
+    if (const std::size_t left = writing_ > 0 ? uv_stream_get_write_queue_size(&handle_.stream) : 0;
+        left < write_left_) {
+        last_output_ = server_.hub().now();
+        write_left_ = left;
+    }
+    if (queue_.empty() || server_.hub().now() - last_output_ < most) {
+        return false;
+    }
+    end_slow("nothing was taken for " + std::to_string(most) + " seconds");
+    return true;
+}
+
+void Socket::close(std::uint16_t code, std::string_view reason) {
+    if (state_ == State::Closing || state_ == State::Closed) {
+        return;
+    }
+    if (state_ == State::WebSocket) {
+        std::string bytes;
+        web::write_close(bytes, code, reason);
+        queue(hub::Frame::raw({bytes}));
+    }
+    close_after_writing();
+}
+
+void Socket::close_after_writing() {
+    if (state_ == State::Closed) {
+        return;
+    }
+    state_ = State::Closing;
+    schedule(close_seconds);
+    if (!dirty_) {
+        dirty_ = true;
+        server_.mark_dirty(*this);
+    }
+}
+
+// Writes as much as the kernel takes at once. False when the connection is broken.
+bool Socket::write() {
+    while (!queue_.empty()) {
+        std::string_view parts[most_buffers];
+        uv_buf_t buffers[most_buffers];
+        const unsigned count = queue_.next(parts, most_buffers);
+        std::size_t wanted = 0;
+        for (unsigned index = 0; index < count; ++index) {
+            buffers[index] = uv_buf_init(const_cast<char*>(parts[index].data()),
+                                         static_cast<unsigned>(parts[index].size()));
+            wanted += parts[index].size();
+        }
+        ++server_.counters.writes;
+        const int written = uv_try_write(&handle_.stream, buffers, count);
+        if (written == UV_EAGAIN) {
+            return true;
+        }
+        if (written < 0) {
+            return false;
+        }
+        server_.counters.bytes_out += static_cast<std::uint64_t>(written);
+        if (written > 0) {
+            last_output_ = server_.hub().now();
+        }
+        queue_.take(static_cast<std::size_t>(written));
+        if (static_cast<std::size_t>(written) < wanted) {
+            return true;
+        }
+    }
+    return true;
+}
+
+void Socket::flush() {
+    dirty_ = false;
+    if (state_ == State::Closed) {
+        return;
+    }
+    if (doomed_ || (writing_ == 0 && !write())) {
+        destroy();
+        return;
+    }
+    if (writing_ == 0 && !queue_.empty()) {
+        start_write();
+        return;
+    }
+    if (state_ == State::Closing && queue_.empty()) {
+        // The end of our side; the client's close, or the timer, ends the rest.
+        auto* request = new uv_shutdown_t();
+        if (uv_shutdown(request, &handle_.stream, [](uv_shutdown_t* shutdown, int) { delete shutdown; }) !=
+            0) {
+            delete request;
+            destroy();
+        }
+    }
+}
+
+// The kernel's buffer is full: the loop writes what is queued now when there is room again. The frames stay in the queue, which
+// lives until the handle is closed.
+void Socket::start_write() {
+    struct Write {
+        uv_write_t request{};
+        Socket* socket = nullptr;
+        std::size_t bytes = 0;
+    };
+    auto* write = new Write();
+    write->request.data = write;
+    write->socket = this;
+    std::string_view parts[most_buffers];
+    uv_buf_t buffers[most_buffers];
+    writing_ = queue_.next(parts, most_buffers);
+    for (unsigned index = 0; index < writing_; ++index) {
+        buffers[index] =
+            uv_buf_init(const_cast<char*>(parts[index].data()), static_cast<unsigned>(parts[index].size()));
+        write->bytes += parts[index].size();
+    }
+    const int status =
+        uv_write(&write->request, &handle_.stream, buffers, writing_, [](uv_write_t* request, int result) {
+            const std::unique_ptr<Write> done(static_cast<Write*>(request->data));
+            Socket& socket = *done->socket;
+            socket.writing_ = 0;
+            if (socket.state_ == State::Closed) {
+                return;
+            }
+            if (result < 0) {
+                socket.destroy();
+                return;
+            }
+            socket.server_.counters.bytes_out += done->bytes;
+            socket.last_output_ = socket.server_.hub().now();
+            socket.queue_.take(done->bytes);
+            socket.flush();
+        });
+    if (status != 0) {
+        writing_ = 0;
+        delete write;
+        destroy();
+        return;
+    }
+    write_left_ = uv_stream_get_write_queue_size(&handle_.stream);
+}
+
+} // namespace gateway

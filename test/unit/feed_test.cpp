@@ -1,0 +1,219 @@
+// Channels over time: what they replay, whom they are for, and what happens when that changes in the middle.
+#include <gtest/gtest.h>
+
+#include "hub_world.hpp"
+
+namespace {
+
+using made::Wire;
+using made::World;
+
+const auto orders = made::relation(7, "orders");
+const auto plans = made::relation(8, "plans", wire::Access::Public);
+
+std::string row(int id) {
+    return "{\"id\":" + std::to_string(id) + ",\"status\":\"new\"}";
+}
+
+std::string id(int number) {
+    return "\"record\":{\"id\":" + std::to_string(number) + ",";
+}
+
+class Feed : public testing::Test {
+  protected:
+    Feed() {
+        world.hub.on_stream_start(10, 10, false);
+        world.hub.on_progress(10);
+        world.go_on();
+    }
+    void join(hub::Session& session, const std::string& bindings, const std::string& more = "") {
+        session.on_text(R"(["1","1","realtime:a","phx_join",{"config":{"postgres_changes":[)" + bindings +
+                        "]}" + more + "}]");
+        world.go_on();
+    }
+    // The replays take a slice each time.
+    void replay() {
+        while (world.hub.continue_replays()) {
+        }
+    }
+
+    World world;
+    Wire wire;
+};
+
+TEST_F(Feed, ABindingWithoutACursorLosesNothingWhileAnotherIsReplayed) {
+    world.insert(100, plans, "", row(1));
+    world.insert(110, plans, "", row(2));
+    hub::Session session(world.hub, wire, protocol::Version::Two, "u");
+    wire.queued = 1 << 30; // the socket is busy, so the replay waits
+    join(
+        session,
+        R"({"event":"*","table":"plans","since":"0/64-0/1"},{"event":"*","table":"plans","filter":"id=gt.2"})");
+    world.insert(120, plans, "", row(3));
+    wire.queued = 0;
+    replay();
+    world.insert(130, plans, "", row(4));
+    EXPECT_EQ(wire.count(id(1)), 0U);
+    EXPECT_EQ(wire.count(id(2)), 1U);
+    EXPECT_EQ(wire.count("\"ids\":[1,2]"), 2U) << "3 and 4 are for both";
+    EXPECT_EQ(wire.count(id(4)), 1U);
+}
+
+TEST_F(Feed, AnotherTokenInTheMiddleOfAReplayLosesNothing) {
+    for (int number = 1; number <= 5; ++number) {
+        world.insert(100 + static_cast<std::uint64_t>(number) * 10, plans, "", row(number));
+    }
+    hub::Session session(world.hub, wire, protocol::Version::Two, "anon");
+    wire.queued = 1 << 30;
+    join(session, R"({"event":"*","table":"plans","since":"0/64-0/1"})");
+    session.on_text(R"(["1","2","realtime:a","access_token",{"access_token":"user"}])");
+    wire.queued = 0;
+    world.go_on();
+    replay();
+    for (int number = 1; number <= 5; ++number) {
+        EXPECT_EQ(wire.count(id(number)), 1U) << number;
+    }
+}
+
+TEST_F(Feed, AnotherTokenThatSeesMoreIsToldToReadAgain) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "anon");
+    join(session, R"({"event":"*","table":"plans"})");
+    session.on_text(R"(["1","2","realtime:a","access_token",{"access_token":"user"}])");
+    world.go_on();
+    EXPECT_EQ(wire.count("Refetch: the user is a member of tenant t now"), 1U);
+}
+
+TEST_F(Feed, AnAnonymousJoinOfMembersTablesIsRefusedOnceAndThenHasWhatIsForEverybody) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "anon");
+    // A wildcard covers tables of members, too.
+    join(session, R"({"event":"*","schema":"*"})");
+    EXPECT_EQ(wire.count("Unauthorized: tables of *.* are for members of a tenant"), 2U)
+        << "system and reply";
+    EXPECT_EQ(wire.count("\"status\":\"ok\""), 0U);
+    join(session, R"({"event":"*","schema":"*"})");
+    EXPECT_EQ(wire.count("Subscribed to PostgreSQL"), 1U);
+    EXPECT_EQ(wire.count("Unauthorized: tables of *.* are for members of a tenant"), 3U) << "not silently";
+    world.insert(100, plans, "", row(1));
+    world.insert(110, orders, "t", row(2));
+    EXPECT_EQ(wire.count(id(1)), 1U);
+    EXPECT_EQ(wire.count(id(2)), 0U);
+    session.on_text(R"(["1","2","realtime:a","access_token",{"access_token":"user"}])");
+    world.go_on();
+    replay();
+    world.insert(120, orders, "t", row(3));
+    EXPECT_EQ(wire.count(id(3)), 1U);
+}
+
+TEST_F(Feed, AfterALostSlotNothingIsShownUntilTheDatabaseHasSaidToWhom) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(session, R"({"event":"*","table":"orders"})");
+    world.database_is_there = false;
+    world.hub.on_stream_end();
+    world.hub.on_stream_start(200, 200, true);
+    world.go_on();
+    EXPECT_EQ(wire.count("\"refetch\":true"), 1U);
+    world.insert(210, orders, "t", row(1));
+    EXPECT_EQ(wire.count(id(1)), 0U);
+    world.database_is_there = true;
+    world.time += 2;
+    world.hub.tick();
+    world.go_on();
+    replay();
+    world.insert(220, orders, "t", row(2));
+    EXPECT_EQ(wire.count(id(1)), 1U) << "what came meanwhile is not lost";
+    EXPECT_EQ(wire.count(id(2)), 1U);
+    EXPECT_EQ(wire.count("phx_close"), 0U);
+}
+
+TEST_F(Feed, CursorsOfTheHistoryBeforeAFailoverAreOld) {
+    for (int number = 1; number <= 5; ++number) {
+        world.insert(100 + static_cast<std::uint64_t>(number) * 10, plans, "", row(number));
+    }
+    // The new server continues from a place before what the old one had sent.
+    world.hub.on_stream_end();
+    world.hub.on_stream_start(120, 120, true);
+    world.go_on();
+    for (int number = 6; number <= 12; ++number) {
+        world.insert(70 + static_cast<std::uint64_t>(number) * 10, plans, "", row(number));
+    }
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(session, R"({"event":"*","table":"plans","since":"0/96-0/1"})"); // 150 of the old one
+    EXPECT_EQ(wire.count("\"refetch\":true"), 1U);
+    hub::Session other(world.hub, wire, protocol::Version::Two, "user");
+    join(other, R"({"event":"*","table":"plans","since":"0/AA-0/1"})"); // 170 of the new one
+    EXPECT_EQ(wire.count("\"refetch\":true"), 1U);
+    EXPECT_EQ(wire.count(id(11)), 1U);
+}
+
+TEST_F(Feed, PrivateChannelsOutliveALostSlotAndNotALostMembership) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    session.on_text(R"(["1","1","realtime:r","phx_join",{"config":{"private":true}}])");
+    world.go_on();
+    world.hub.on_stream_end();
+    world.hub.on_stream_start(200, 200, true);
+    world.go_on();
+    EXPECT_EQ(wire.count("phx_close"), 0U);
+    world.members["user"] = {};
+    world.hub.on_stream_end();
+    world.hub.on_stream_start(300, 300, true);
+    world.go_on();
+    EXPECT_EQ(wire.count("phx_close"), 1U);
+    EXPECT_EQ(world.hub.topics.size(), 0U);
+}
+
+TEST_F(Feed, BroadcastsFromBeforeThisProcessAreNotSentAgain) {
+    World fresh;
+    fresh.hub.on_stream_start(10, 100, false);
+    hub::Session session(fresh.hub, wire, protocol::Version::Two, "user");
+    session.on_text(R"(["1","1","realtime:r","phx_join",{"config":{"private":true}}])");
+    fresh.go_on();
+    for (const std::uint64_t lsn : {50, 150}) {
+        stream::Change change;
+        change.kind = stream::Kind::Broadcast;
+        change.block = made::block("trb{}");
+        const std::string_view view = change.block->view();
+        change.tenant = view.substr(0, 1);
+        change.topic = view.substr(1, 1);
+        change.event = view.substr(2, 1);
+        change.payload = view.substr(3);
+        change.cursor = {lsn, 1};
+        fresh.hub.on_change(change);
+    }
+    EXPECT_EQ(wire.count("\"broadcast\""), 1U);
+    EXPECT_EQ(wire.count("\"id\":\"0/96-0/1\""), 1U);
+}
+
+TEST_F(Feed, AJoinIsAnsweredInTimeWhenTheSlotIsNotRead) {
+    world.hub.on_stream_end();
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(session, R"({"event":"*","table":"orders"})");
+    EXPECT_EQ(wire.count("phx_reply"), 0U);
+    world.time += 9;
+    world.hub.tick();
+    EXPECT_EQ(wire.count("InitializingProjectConnection: the replication slot is not read now"), 2U)
+        << "system and reply";
+}
+
+TEST_F(Feed, MarksAreInTheRowOfThoseWhoWantThem) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(session,
+         R"({"event":"*","table":"orders","marks":true,"select":["status"]},{"event":"*","table":"orders"})");
+    world.insert(100, orders, "t", row(1));
+    EXPECT_EQ(wire.count(R"("record":{"$realtime":{"cursor":"0/64-0/1"},"id":1,"status":"new"})"), 1U);
+    EXPECT_EQ(wire.count(R"("record":{"id":1,"status":"new"})"), 1U);
+}
+
+TEST_F(Feed, ManyPatternsAndManyBindingsAreRefused) {
+    world.hub.limits.joins_per_second = 5;
+    world.hub.limits.bindings_per_socket = 3;
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(
+        session,
+        R"x({"table":"orders","filter":"or=(status.like.a%,status.match.b,status.ilike.c,status.imatch.d,status.like.e)"})x");
+    EXPECT_EQ(wire.count("ClientJoinRateLimitReached"), 1U);
+    world.time += 1;
+    join(session, R"({"table":"orders"},{"table":"orders"},{"table":"orders"},{"table":"orders"})");
+    EXPECT_EQ(wire.count("more than 3 postgres_changes"), 1U);
+}
+
+} // namespace
