@@ -22,21 +22,11 @@
 #include <string_view>
 #include <thread>
 
+#include "client_frame.hpp"
+
 namespace {
 
 volatile std::sig_atomic_t ends = 0;
-
-std::string masked(unsigned char first, std::string_view text) {
-    std::string frame(1, static_cast<char>(first));
-    if (text.size() < 126) {
-        frame += static_cast<char>(0x80 | text.size());
-    } else {
-        frame += static_cast<char>(0x80 | 126);
-        frame += static_cast<char>(text.size() >> 8);
-        frame += static_cast<char>(text.size() & 0xff);
-    }
-    return frame.append(4, '\0').append(text); // a mask of zeros is one
-}
 
 class Attacker {
   public:
@@ -121,19 +111,20 @@ class Attacker {
 
 void be_deaf(Attacker& attacker) {
     attacker.send(attacker.upgrade() +
-                      masked(0x81, R"(["1","1","realtime:deaf","phx_join",{"config":{"postgres_changes":)"
+                      client_frame(0x81,
+                                   R"(["1","1","realtime:deaf","phx_join",{"config":{"postgres_changes":)"
                                    R"([{"event":"*","schema":"public","table":"events"}]}}])"),
                   false);
     while (ends == 0 && !attacker.closed()) {
         std::this_thread::sleep_for(std::chrono::milliseconds(100));
-        attacker.send(masked(0x81, R"([null,"9","phoenix","heartbeat",{}])"), false);
+        attacker.send(client_frame(0x81, R"([null,"9","phoenix","heartbeat",{}])"), false);
     }
 }
 
 void flood(Attacker& attacker) {
     std::string many;
     for (int count = 0; count < 500; ++count) {
-        many += masked(0x81, R"([null,"9","phoenix","heartbeat",{}])");
+        many += client_frame(0x81, R"([null,"9","phoenix","heartbeat",{}])");
     }
     attacker.send(attacker.upgrade(), true);
     while (ends == 0 && attacker.send(many, true)) {
@@ -158,8 +149,8 @@ void send_garbage(Attacker& attacker, std::mt19937& random) {
     case 3:
         attacker.send(attacker.upgrade(), true);
         for (int count = 0; count < 100; ++count) {
-            if (!attacker.send(masked(0x81, "[\"1\",\"1\",\"realtime:x\",\"phx_join\",{\"config\":" +
-                                                std::string(count % 50, '[') + "}]"),
+            if (!attacker.send(client_frame(0x81, "[\"1\",\"1\",\"realtime:x\",\"phx_join\",{\"config\":" +
+                                                      std::string(count % 50, '[') + "}]"),
                                true)) {
                 return;
             }
@@ -168,7 +159,7 @@ void send_garbage(Attacker& attacker, std::mt19937& random) {
     default:
         attacker.send(attacker.upgrade(), true);
         for (int count = 0; count < 100; ++count) {
-            if (!attacker.send(masked(0x82, bytes.substr(0, 200)), true)) {
+            if (!attacker.send(client_frame(0x82, bytes.substr(0, 200)), true)) {
                 return;
             }
         }

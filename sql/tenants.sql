@@ -167,6 +167,11 @@ SELECT realtime_add_table('items', 'note');
 SELECT realtime_add_table('news', 'tenant_id');
 SELECT realtime_add_table('heap', 'note');
 SELECT * FROM realtime_tables ORDER BY "table"::text;
+-- An index without the primary key would not tell which row a DELETE was about.
+CREATE TABLE menus (id int PRIMARY KEY, tenant_id text NOT NULL, slug text NOT NULL, UNIQUE (tenant_id, slug));
+SELECT realtime_add_table('menus');
+SELECT * FROM realtime_tables WHERE "table" = 'menus'::regclass;
+DROP TABLE menus;
 SELECT objoid::regclass, objsubid, label FROM pg_seclabel WHERE provider = 'pg_realtime' ORDER BY objoid::regclass::text, 2;
 INSERT INTO items VALUES (1, 'one', 'x');
 INSERT INTO news VALUES (2, 'x', 'one');

@@ -79,6 +79,8 @@ class Settings {
         add("snapshot-rows", c.snapshot_rows, "rows of a snapshot");
         add("snapshot-bytes", c.snapshot_bytes, "bytes of its rows");
         add("handshake-timeout", c.handshake_timeout, "seconds until a request must have come");
+        add("join-timeout", c.limits.join_timeout,
+            "seconds until a join is answered, unless the client says how long it waits");
         add("idle-timeout", c.idle_timeout, "seconds without a message of a client");
         add("stall-timeout", c.stall_timeout, "seconds for a client to take anything of what waits for it");
         add("drain-timeout", c.drain_timeout, "seconds for clients to go after SIGTERM");

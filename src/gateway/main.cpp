@@ -98,8 +98,13 @@ class Daemon {
         }
         begin_timer(tick_, tick_milliseconds,
                     [](uv_timer_t* timer) { static_cast<Daemon*>(timer->data)->tick(); });
-        begin_timer(replay_, replay_milliseconds,
-                    [](uv_timer_t* timer) { static_cast<Daemon*>(timer->data)->hub_.continue_replays(); });
+        uv_timer_init(loop_, &replay_);
+        replay_.data = this;
+        uv_prepare_init(loop_, &before_waiting_);
+        before_waiting_.data = this;
+        uv_prepare_start(&before_waiting_, [](uv_prepare_t* prepare) {
+            static_cast<Daemon*>(prepare->data)->keep_replaying();
+        });
         begin_signal(terminate_, SIGTERM);
         begin_signal(interrupt_, SIGINT);
         begin_signal(reload_, SIGHUP);
@@ -178,6 +183,16 @@ class Daemon {
         return code;
     }
 
+    // The timer runs only while somebody has something to catch up with.
+    void keep_replaying() {
+        if (hub_.has_replays() && uv_is_active(reinterpret_cast<uv_handle_t*>(&replay_)) == 0) {
+            uv_timer_start(
+                &replay_,
+                [](uv_timer_t* timer) { static_cast<Daemon*>(timer->data)->hub_.continue_replays(); },
+                replay_milliseconds, 0);
+        }
+    }
+
     void tick() {
         for (const std::string& fault : {guarded([&] { hub_.tick(); }), guarded([&] { reporter_.tick(); })}) {
             if (!fault.empty()) {
@@ -237,6 +252,7 @@ class Daemon {
         for (uv_timer_t* timer : {&tick_, &replay_}) {
             uv_timer_stop(timer);
         }
+        uv_prepare_stop(&before_waiting_);
         for (uv_signal_t* signal : {&terminate_, &interrupt_, &reload_}) {
             uv_signal_stop(signal);
         }
@@ -258,6 +274,7 @@ class Daemon {
     Api api_;
     Reporter reporter_;
     uv_timer_t tick_{}, replay_{};
+    uv_prepare_t before_waiting_{};
     uv_signal_t terminate_{}, interrupt_{}, reload_{};
     double drain_until_ = 0;
     bool draining_ = false, ended_ = false;

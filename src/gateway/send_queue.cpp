@@ -5,45 +5,58 @@
 namespace gateway {
 
 void SendQueue::push(const hub::FramePointer& frame) {
-    frames_.push_back(frame);
     bytes_ += frame->size();
+    if (!front_) {
+        front_ = frame;
+    } else {
+        rest_.push_back(frame);
+    }
 }
 
 unsigned SendQueue::next(std::string_view* parts, unsigned most) const {
-    const auto count = static_cast<unsigned>(std::min<std::size_t>(frames_.size() - first_, most));
-    for (unsigned index = 0; index < count; ++index) {
-        parts[index] = frames_[first_ + index]->bytes().substr(index == 0 ? skip_ : 0);
+    if (!front_ || most == 0) {
+        return 0;
     }
-    return count;
+    parts[0] = front_->bytes().substr(skip_);
+    const auto count = static_cast<unsigned>(std::min<std::size_t>(rest_.size() - first_, most - 1));
+    for (unsigned index = 0; index < count; ++index) {
+        parts[index + 1] = rest_[first_ + index]->bytes();
+    }
+    return count + 1;
 }
 
 void SendQueue::take(std::size_t bytes) {
     bytes_ -= bytes;
     bytes += skip_;
-    while (first_ < frames_.size() && bytes >= frames_[first_]->size()) {
-        bytes -= frames_[first_]->size();
-        frames_[first_++] = {};
+    while (front_ && bytes >= front_->size()) {
+        bytes -= front_->size();
+        front_ = first_ < rest_.size() ? std::move(rest_[first_++]) : hub::FramePointer();
     }
     skip_ = bytes;
-    if (empty()) {
-        // An idle socket keeps no queue.
-        std::vector<hub::FramePointer>().swap(frames_);
+    if (rest_.empty()) {
+        return;
+    }
+    if (first_ == rest_.size()) {
+        // An idle socket keeps no memory for it.
+        std::vector<hub::FramePointer>().swap(rest_);
         first_ = 0;
-    } else if (first_ > frames_.size() / 2) {
-        frames_.erase(frames_.begin(), frames_.begin() + static_cast<std::ptrdiff_t>(first_));
+    } else if (first_ > rest_.size() / 2) {
+        rest_.erase(rest_.begin(), rest_.begin() + static_cast<std::ptrdiff_t>(first_));
         first_ = 0;
     }
 }
 
 void SendQueue::shorten(unsigned frames) {
-    const std::size_t kept =
-        std::min<std::size_t>(frames_.size() - first_, std::max(frames, skip_ > 0 ? 1U : 0U));
-    frames_.resize(first_ + kept);
-    bytes_ = 0;
-    for (std::size_t index = first_; index < frames_.size(); ++index) {
-        bytes_ += frames_[index]->size();
+    const std::size_t kept = std::max(frames, skip_ > 0 ? 1U : 0U);
+    if (kept == 0) {
+        front_ = {};
     }
-    bytes_ -= skip_;
+    const std::size_t kept_behind = kept > 0 ? kept - 1 : 0;
+    rest_.resize(std::min(rest_.size(), first_ + kept_behind));
+    bytes_ = front_ ? front_->size() - skip_ : 0;
+    for (std::size_t index = first_; index < rest_.size(); ++index) {
+        bytes_ += rest_[index]->size();
+    }
 }
 
 } // namespace gateway

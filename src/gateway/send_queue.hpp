@@ -13,11 +13,11 @@ class SendQueue {
   public:
     void push(const hub::FramePointer& frame);
 
-    bool empty() const { return first_ == frames_.size(); }
+    bool empty() const { return !front_; }
     // Bytes that were not taken yet.
     std::size_t bytes() const { return bytes_; }
     // What they cost: many small frames are more than their bytes.
-    std::size_t cost() const { return bytes_ + (frames_.size() - first_) * cost_of_frame; }
+    std::size_t cost() const { return bytes_ + (1 + rest_.size() - first_) * cost_of_frame; }
     static std::size_t cost_of(const hub::Frame& frame) { return frame.size() + cost_of_frame; }
 
     // The next bytes, at most `most` parts; valid until they are taken or forgotten. Returns their number.
@@ -31,9 +31,10 @@ class SendQueue {
   private:
     static constexpr std::size_t cost_of_frame = 64;
 
-    std::vector<hub::FramePointer> frames_; // those before first_ were taken
+    hub::FramePointer front_;             // the usual case is one frame, which needs no memory of its own
+    std::vector<hub::FramePointer> rest_; // behind it; those before first_ were taken
     std::size_t first_ = 0;
-    std::size_t skip_ = 0; // bytes of the first frame that were taken
+    std::size_t skip_ = 0; // bytes of the front frame that were taken
     std::size_t bytes_ = 0;
 };
 

@@ -50,6 +50,7 @@ Socket::~Socket() {
 
 void Socket::start() {
     handle_.stream.data = this;
+    uv_fileno(reinterpret_cast<uv_handle_t*>(&handle_.stream), &descriptor_);
     if (is_pipe_) {
         peer_ = "unix";
     } else {
@@ -347,9 +348,10 @@ void Socket::upgrade() {
 }
 
 void Socket::feed_frames(std::string_view rest) {
-    const bool begins = frames_->at_rest();
+    bool begins = frames_->at_rest();
     for (;;) {
         const web::Event event = frames_->next(rest);
+        begins = begins || event.kind != web::Event::Kind::None; // behind a message that is complete
         switch (event.kind) {
         case web::Event::Kind::None:
             if (begins && session_->has_joined()) {

@@ -89,6 +89,7 @@ class Socket final : public hub::Connection, private hub::Alarm {
     SendQueue queue_;
     std::string pending_; // bytes behind a request that is still worked on
     std::string peer_, id_;
+    uv_os_fd_t descriptor_ = -1;
     double last_input_ = 0, last_output_ = 0; // last_output_: or when there was nothing to write
     double began_ = 0;                        // of the WebSocket, or of the message that is incomplete
     std::size_t write_left_ = 0;              // bytes of the running write at the last look

@@ -1,4 +1,8 @@
 // What goes out of a socket: queued, written once a turn of the loop, and given up when the client does not take it.
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
 #include <memory>
 
 #include "gateway/log.hpp"
@@ -16,7 +20,7 @@ constexpr double close_seconds = 3;   // for a client to take what is left and t
 
 void Socket::queue(const hub::FramePointer& frame) {
     if (queue_.empty()) {
-        last_output_ = server_.hub().now(); // the time for taking it begins
+        last_output_ = server_.loop_now(); // the time for taking it begins
     }
     queue_.push(frame);
     if (!dirty_) {
@@ -102,26 +106,26 @@ void Socket::close_after_writing() {
 bool Socket::write() {
     while (!queue_.empty()) {
         std::string_view parts[most_buffers];
-        uv_buf_t buffers[most_buffers];
         const unsigned count = queue_.next(parts, most_buffers);
         std::size_t wanted = 0;
+        iovec buffers[most_buffers];
         for (unsigned index = 0; index < count; ++index) {
-            buffers[index] = uv_buf_init(const_cast<char*>(parts[index].data()),
-                                         static_cast<unsigned>(parts[index].size()));
+            buffers[index] = {const_cast<char*>(parts[index].data()), parts[index].size()};
             wanted += parts[index].size();
         }
         ++server_.counters.writes;
-        const int written = uv_try_write(&handle_.stream, buffers, count);
-        if (written == UV_EAGAIN) {
-            return true;
-        }
+        msghdr message{};
+        message.msg_iov = buffers;
+        message.msg_iovlen = count;
+        // Past the loop, whose way to the same system call costs a tenth of it.
+        const ssize_t written =
+            count == 1 ? ::send(descriptor_, parts[0].data(), wanted, MSG_NOSIGNAL | MSG_DONTWAIT)
+                       : ::sendmsg(descriptor_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (written < 0) {
-            return false;
+            return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS;
         }
         server_.counters.bytes_out += static_cast<std::uint64_t>(written);
-        if (written > 0) {
-            last_output_ = server_.hub().now();
-        }
+        last_output_ = server_.loop_now();
         queue_.take(static_cast<std::size_t>(written));
         if (static_cast<std::size_t>(written) < wanted) {
             return true;

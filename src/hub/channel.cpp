@@ -80,7 +80,7 @@ Channel::~Channel() {
 
 void Channel::join(protocol::Join wish, IdentityPointer identity) {
     constexpr double longest_wait = 60;
-    const double patience = wish.timeout_seconds > 0 ? wish.timeout_seconds : hub_.limits.join_seconds;
+    const double patience = wish.timeout_seconds > 0 ? wish.timeout_seconds : hub_.limits.join_timeout;
     join_ends_ = hub_.now() + std::min(patience, longest_wait);
     hub_.timers.schedule(*this, static_cast<web::Milliseconds>(join_ends_ * 1000));
     private_ = wish.is_private;

@@ -97,6 +97,7 @@ class Hub final : public stream::Sink {
     void tick();
     // Goes on with replays for a while; whether there is more to do at once.
     bool continue_replays();
+    bool has_replays() const { return !replaying_.empty(); }
 
     // How far the stream has come: everything up to there has been routed.
     protocol::Cursor head() const { return head_; }

@@ -66,6 +66,21 @@ describe('changes', () => {
     clean()
   })
 
+  test('chosen columns are all that is sent, with the key, also where the whole old row is logged', async () => {
+    stage.sql(`CREATE TABLE tickets (id int PRIMARY KEY, tenant_id uuid, title text, secret text); SET client_min_messages = error; SELECT realtime_add_table('tickets')`)
+    const client = await stage.client(0)
+    const channel = await stage.subscribe(client, [{ event: '*', table: 'tickets', select: ['title'], marks: true }])
+    stage.sql(`INSERT INTO tickets VALUES (1, '${tenants[0]}', 'a', 's'); UPDATE tickets SET title = 'b'; DELETE FROM tickets`)
+    await until(() => channel.events.length === 3, 'events')
+    const cursors = channel.events.map((e) => (e.eventType === 'DELETE' ? e.old : e.new).$realtime.cursor)
+    assert.deepEqual(channel.events.map((e) => [e.new, e.old]), [
+      [{ $realtime: { cursor: cursors[0] }, id: 1, title: 'a' }, {}],
+      [{ $realtime: { cursor: cursors[1] }, id: 1, title: 'b' }, { id: 1, title: 'a' }],
+      [{}, { $realtime: { cursor: cursors[2] }, id: 1, title: 'b' }]])
+    assert.equal(new Set(cursors).size, 3)
+    await client.disconnect()
+  })
+
   test('a row that leaves a filter is told to those who asked for it', async () => {
     const client = await stage.client(0)
     stage.sql('ALTER TABLE orders REPLICA IDENTITY FULL')

@@ -1,6 +1,6 @@
 // What can be set: compression, files of settings and keys, reloading, addresses.
 import { test, describe } from 'node:test'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import crypto from 'node:crypto'
 import http from 'node:http'
 import { writeFileSync } from 'node:fs'
@@ -77,6 +77,28 @@ describe('settings', () => {
     assert.match(run('--help')[1], /--resume-window/)
     assert.equal(run('--check', '--database-url', 'dbname=postgres')[0], 1)
     assert.match(run('--check', '--database-url', 'dbname=postgres')[1], /not installed/)
+  })
+
+  test('a socket that systemd passes is used, and systemd is told when it starts and ends', async () => {
+    // What systemd does: a listening socket as descriptor 3, and a datagram socket for the news.
+    const systemd = `use IO::Socket::INET; use IO::Socket::UNIX; use POSIX ();
+      my $news = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => 'notify.sock') or die $!;
+      my $listener = IO::Socket::INET->new(Listen => 5, LocalAddr => '127.0.0.1:0') or die $!;
+      $| = 1; print 'port ', $listener->sockport, "\n";
+      my $child = fork // die $!;
+      if (!$child) { POSIX::dup2(fileno($listener), 3); @ENV{qw(LISTEN_PID LISTEN_FDS NOTIFY_SOCKET)} = ($$, 1, "$ENV{PWD}/notify.sock"); exec @ARGV or die $! }
+      close $listener;
+      for (1 .. 2) { $news->recv(my $text, 100); print "$text\n"; kill TERM => $child if $text eq 'READY=1' }
+      waitpid $child, 0; print "exit $?\n"`
+    const run = spawn('perl', ['-e', systemd, process.env.PG_REALTIMED, '--database-url', 'host=/nowhere', '--listen', '127.0.0.1:1'],
+      { env: { ...process.env, PWD: process.cwd(), PG_REALTIMED_JWT_SECRET: secret }, stdio: ['ignore', 'pipe', 'pipe'] })
+    let text = '', log = ''
+    run.stdout.on('data', (data) => { text += data })
+    run.stderr.on('data', (data) => { log += data })
+    await until(() => /exit/.test(text), 'end')
+    assert.match(text, /^port \d+\nREADY=1\nSTOPPING=1\nexit 0\n$/, log)
+    assert.match(log, /listening on a socket of systemd/)
+    assert.doesNotMatch(log, /127\.0\.0\.1:1\b/, 'the setting listen does not count then')
   })
 
   test('a socket in the file system serves the same', withStage({ listen: '127.0.0.1:0,unix:gateway.sock' }, async () => {
