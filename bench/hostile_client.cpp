@@ -40,6 +40,11 @@ class Attacker {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_port = htons(static_cast<std::uint16_t>(port_));
+        // Not from where the others come: the gateway may tell them apart.
+        sockaddr_in own{};
+        own.sin_family = AF_INET;
+        own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1);
+        bind(socket_, reinterpret_cast<sockaddr*>(&own), sizeof(own));
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
         if (::connect(socket_, reinterpret_cast<sockaddr*>(&address), sizeof(address)) != 0) {
             return false;
@@ -196,6 +201,8 @@ int main(int argc, char** argv) {
             std::this_thread::sleep_for(std::chrono::milliseconds(100));
             continue;
         }
+        // A network away: without it the kernel's work for both ends of a connection would be what is measured.
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
         if (kind == "deaf") {
             be_deaf(attacker);
         } else if (kind == "flood") {

@@ -32,7 +32,9 @@ class Settings {
         group("Network");
         add("listen", c.listen, "addresses HOST:PORT or unix:PATH; sockets of systemd are taken, too");
         add("cors-origins", c.cors_origins, "origins of pages that may call; * for all");
-        add("trust-forwarded", c.trust_forwarded, "take the client's address from X-Forwarded-For");
+        add("proxies", c.proxies, "addresses of proxies, from which everybody may come");
+        add("trust-forwarded", c.trust_forwarded,
+            "take the client's address from X-Forwarded-For of a proxy");
         add("compression", c.compression, "offer permessage-deflate");
         add("dashboard", c.dashboard, "folder with the files of /dashboard");
 
@@ -58,7 +60,9 @@ class Settings {
         group("Limits");
         add("max-connections", c.max_connections, "open connections");
         add("connections-per-address", c.connections_per_address,
-            "of them, of one address but this machine's own; 0 for no limit");
+            "of them, of one address, 0 for no limit. Addresses of proxies have none");
+        add("connections-per-second-per-address", c.connections_per_second_per_address,
+            "new connections of one address, four times as many at once, 0 for no limit");
         add("connections-per-second", c.connections_per_second, "new connections");
         add("requests-per-second", c.requests_per_second, "HTTP requests of one address, and of one tenant");
         add("channels-per-socket", c.limits.channels_per_socket, "channels");

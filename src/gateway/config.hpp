@@ -40,8 +40,9 @@ struct Config {
 
     hub::Limits limits;
     std::size_t max_connections = 20'000;
-    std::size_t connections_per_address =
-        1000; // 0: as many as there are; this machine's own may be a proxy's
+    std::size_t connections_per_address = 1000;          // 0: as many as there are
+    std::size_t connections_per_second_per_address = 50; // 0: as often as they like
+    std::vector<std::string> proxies{"127.0.0.1", "::1"};
     std::size_t connections_per_second = 2000;
     std::size_t requests_per_second = 200; // of one address, and of one tenant
     std::size_t send_queue_bytes = 1024 * 1024;

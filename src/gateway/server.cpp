@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <random>
 
 #include "gateway/log.hpp"
@@ -17,6 +18,8 @@ namespace gateway {
 namespace {
 
 constexpr int backlog = 1024;
+constexpr double burst_seconds = 4; // of new connections of one address
+constexpr std::size_t most_remembered_addresses = 10'000;
 constexpr int first_systemd_socket = 3;
 constexpr unsigned drain_milliseconds = 20;
 
@@ -210,26 +213,52 @@ void Server::on_connection(Listener& listener) {
     }
     ++counters.accepted;
     sockets_.insert(socket);
-    socket->start();
-    if (!admit(*socket)) {
-        ++counters.refused;
-        static const std::string busy = "HTTP/1.1 503 Service Unavailable\r\nRetry-After: "
-                                        "1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
-        socket->send(hub::Frame::raw({busy}));
-        socket->close(0, {});
+    socket->know_peer();
+    if (admit(*socket)) {
+        socket->start();
+        return;
+    }
+    // It is not read: what is refused must cost next to nothing.
+    ++counters.refused;
+    uv_buf_t busy = uv_buf_init(const_cast<char*>("HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\n"
+                                                  "Content-Length: 0\r\nConnection: close\r\n\r\n"),
+                                0);
+    busy.len = std::strlen(busy.base);
+    uv_try_write(socket->stream(), &busy, 1);
+    socket->destroy();
+}
+
+void Server::penalise(const std::string& peer) {
+    const auto address = addresses_.find(peer);
+    const auto rate = static_cast<double>(config_.connections_per_second_per_address);
+    if (address != addresses_.end() && rate > 0) {
+        for (double spent = 0; spent < rate; ++spent) {
+            address->second.accepts.spend(hub_.now(), rate, rate * burst_seconds);
+        }
     }
 }
 
+bool Server::is_proxy(const std::string& peer) const {
+    return peer == "unix" ||
+           std::find(config_.proxies.begin(), config_.proxies.end(), peer) != config_.proxies.end();
+}
+
 bool Server::admit(Socket& socket) {
-    const std::size_t of_address = ++addresses_[socket.peer()].connections;
-    // Behind a proxy on this machine everybody has its address.
-    const bool is_local =
-        socket.peer() == "unix" || socket.peer() == "::1" || socket.peer().starts_with("127.");
-    return sockets_.size() <= config_.max_connections &&
-           (config_.connections_per_address == 0 || is_local ||
-            of_address <= config_.connections_per_address) &&
-           accepts_.take(hub_.now(), static_cast<double>(config_.connections_per_second),
-                         static_cast<double>(config_.connections_per_second));
+    Address& address = addresses_[socket.peer()];
+    ++address.connections;
+    if (sockets_.size() > config_.max_connections) {
+        return false;
+    }
+    // Who comes too often must not use up what all others may.
+    if (!is_proxy(socket.peer())) {
+        const auto rate = static_cast<double>(config_.connections_per_second_per_address);
+        if ((config_.connections_per_address != 0 && address.connections > config_.connections_per_address) ||
+            (rate > 0 && !address.accepts.take(hub_.now(), rate, rate * burst_seconds))) {
+            return false;
+        }
+    }
+    const auto rate = static_cast<double>(config_.connections_per_second);
+    return accepts_.take(hub_.now(), rate, rate);
 }
 
 void Server::forget(Socket& socket) {
@@ -239,9 +268,12 @@ void Server::forget(Socket& socket) {
     for (auto* list : {&flushing_, &calling_}) { // somebody walks through them
         std::replace(list->begin(), list->end(), &socket, static_cast<Socket*>(nullptr));
     }
-    const auto address = addresses_.find(socket.peer());
-    if (address != addresses_.end() && --address->second.connections == 0) {
-        addresses_.erase(address);
+    if (const auto address = addresses_.find(socket.peer()); address != addresses_.end()) {
+        --address->second.connections;
+    }
+    // How often somebody has come is remembered longer than who is there.
+    if (addresses_.size() > most_remembered_addresses + sockets_.size()) {
+        std::erase_if(addresses_, [](const auto& one) { return one.second.connections == 0; });
     }
 }
 
@@ -263,6 +295,7 @@ void Server::call_again(Socket& socket) {
 }
 
 void Server::flush() {
+    hub_.end_turn();
     while (!dirty_.empty()) {
         flushing_.swap(dirty_);
         for (std::size_t index = 0; index < flushing_.size(); ++index) {

@@ -69,6 +69,10 @@ class Server {
     Handler& handler() { return *handler_; }
     web::Compressor& compressor() { return compressor_; }
     const web::Cors& cors() const { return *cors_; }
+    // Many may come from its address, and it says for whom (X-Forwarded-For).
+    bool is_proxy(const std::string& peer) const;
+    // An address that broke the rules may come again a second later.
+    void penalise(const std::string& peer);
     const web::FrameLimits& frame_limits() const { return frame_limits_; }
     const web::RequestLimits& request_limits() const { return request_limits_; }
     const std::unordered_set<Socket*>& sockets() const { return sockets_; }
@@ -81,6 +85,7 @@ class Server {
     struct Listener;
     struct Address {
         std::size_t connections = 0;
+        hub::TokenBucket accepts;
     };
     std::string listen_on(const std::string& address);
     static std::string bound_address(const Listener& listener, const std::string& address);

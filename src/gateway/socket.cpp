@@ -12,7 +12,8 @@ namespace gateway {
 
 namespace {
 
-constexpr std::size_t most_pending = 64 * 1024; // bytes of pipelined requests that wait
+constexpr std::size_t most_pending = 64 * 1024;  // bytes of pipelined requests that wait
+constexpr std::size_t most_ignored = 256 * 1024; // bytes of a client that is on its way out
 
 std::string address_of(const uv_tcp_t* tcp) {
     sockaddr_storage storage{};
@@ -32,7 +33,7 @@ std::string_view query_value(const web::Result<web::Query>& query, std::string_v
 } // namespace
 
 Socket::Socket(Server& server, bool is_pipe)
-    : server_(server), parser_(server.request_limits()), is_pipe_(is_pipe) {
+    : server_(server), is_pipe_(is_pipe), parser_(server.request_limits()) {
     handle_.stream.data = this;
     if (is_pipe) {
         uv_pipe_init(server.loop(), &handle_.pipe, 0);
@@ -48,7 +49,7 @@ Socket::~Socket() {
     }
 }
 
-void Socket::start() {
+void Socket::know_peer() {
     handle_.stream.data = this;
     uv_fileno(reinterpret_cast<uv_handle_t*>(&handle_.stream), &descriptor_);
     if (is_pipe_) {
@@ -57,6 +58,9 @@ void Socket::start() {
         uv_tcp_nodelay(&handle_.tcp, 1);
         peer_ = address_of(&handle_.tcp);
     }
+}
+
+void Socket::start() {
     touch();
     schedule(server_.config().handshake_timeout);
     uv_read_start(
@@ -164,7 +168,14 @@ void Socket::on_read(ssize_t size, const char* bytes) {
         feed_frames(view);
         break;
     case State::Events: // has nothing more to say
+        break;
     case State::Closing:
+        // A polite client stops soon; one that goes on is not read to the end.
+        ignored_ += static_cast<std::size_t>(size);
+        if (ignored_ > most_ignored) {
+            destroy();
+        }
+        break;
     case State::Closed:
         break;
     }
@@ -217,7 +228,7 @@ void Socket::begin_request() {
         id = server_.new_id("req");
     }
     std::string peer = peer_;
-    if (server_.config().trust_forwarded) {
+    if (server_.config().trust_forwarded && server_.is_proxy(peer_)) {
         // The last address of the last such header is the one that our own proxy has seen.
         std::string_view forwarded = head.last_header("x-forwarded-for").value_or("");
         forwarded.remove_prefix(std::min(forwarded.rfind(',') + 1, forwarded.size()));
@@ -302,6 +313,7 @@ void Socket::refuse(const web::Error& error, std::span<const web::Header> header
     std::string bytes;
     web::write_response(bytes, response);
     ++server_.counters.protocol_errors;
+    server_.penalise(peer_);
     send(hub::Frame::raw({bytes}));
     close_after_writing();
 }
@@ -378,6 +390,7 @@ void Socket::feed_frames(std::string_view rest) {
             return;
         case web::Event::Kind::Failed:
             ++server_.counters.protocol_errors;
+            server_.penalise(peer_);
             close(event.code, event.bytes);
             return;
         }

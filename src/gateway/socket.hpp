@@ -27,7 +27,8 @@ class Socket final : public hub::Connection, private hub::Alarm {
     Socket(Server& server, bool is_pipe);
 
     uv_stream_t* stream() { return &handle_.stream; }
-    // After uv_accept().
+    // After uv_accept(): learns where the client is, then begins to read.
+    void know_peer();
     void start();
     const std::string& peer() const { return peer_; }
     Server& server() { return server_; }
@@ -75,7 +76,15 @@ class Socket final : public hub::Connection, private hub::Alarm {
     void touch();
     void schedule(double seconds);
 
+    // What each message needs lies together: with thousands of sockets, memory is what sending costs.
     Server& server_;
+    SendQueue queue_;
+    double last_output_ = 0; // or when there was nothing to write
+    State state_ = State::Request;
+    bool is_pipe_, keep_alive_ = true, compressed_ = false, dirty_ = false, told_continue_ = false,
+                   doomed_ = false; // destroyed by the next flush()
+    uv_os_fd_t descriptor_ = -1;
+    unsigned writing_ = 0; // first frames of the queue that the loop writes now
     union {
         uv_stream_t stream;
         uv_tcp_t tcp;
@@ -86,17 +95,12 @@ class Socket final : public hub::Connection, private hub::Alarm {
     std::unique_ptr<hub::Session> session_;
     std::unique_ptr<EventStream> events_;
     std::shared_ptr<Exchange> exchange_;
-    SendQueue queue_;
     std::string pending_; // bytes behind a request that is still worked on
     std::string peer_, id_;
-    uv_os_fd_t descriptor_ = -1;
-    double last_input_ = 0, last_output_ = 0; // last_output_: or when there was nothing to write
-    double began_ = 0;                        // of the WebSocket, or of the message that is incomplete
-    std::size_t write_left_ = 0;              // bytes of the running write at the last look
-    unsigned writing_ = 0;                    // first frames of the queue that the loop writes now
-    State state_ = State::Request;
-    bool is_pipe_, keep_alive_ = true, compressed_ = false, dirty_ = false, told_continue_ = false,
-                   doomed_ = false; // destroyed by the next flush()
+    std::size_t ignored_ = 0; // bytes that came after the end
+    double last_input_ = 0;
+    double began_ = 0;           // of the WebSocket, or of the message that is incomplete
+    std::size_t write_left_ = 0; // bytes of the running write at the last look
 };
 
 } // namespace gateway

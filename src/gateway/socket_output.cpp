@@ -82,6 +82,9 @@ void Socket::close(std::uint16_t code, std::string_view reason) {
     if (state_ == State::Closing || state_ == State::Closed) {
         return;
     }
+    if (code == web::close_code::policy) {
+        server_.penalise(peer_);
+    }
     if (state_ == State::WebSocket) {
         std::string bytes;
         web::write_close(bytes, code, reason);

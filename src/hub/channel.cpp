@@ -69,7 +69,8 @@ bool read_members(std::string_view object, std::initializer_list<WantedMember> w
 
 Channel::Channel(Session& session, std::string topic, const protocol::ClientMessage& join)
     : Feed(session.hub_, encoding_of(session.version_), std::move(topic)), session_(session),
-      join_ref_(join.join_ref ? join.join_ref : join.ref), ref_(join.ref), member_(*this) {
+      connection_(session.connection_), join_ref_(join.join_ref ? join.join_ref : join.ref), ref_(join.ref),
+      member_(*this) {
     member_.encoding = subscription_.encoding;
     member_.topic = subscription_.topic;
 }
@@ -218,13 +219,13 @@ void Channel::on_tenant_lost(const std::string& tenant) {
 }
 
 std::size_t Channel::queued_bytes() const {
-    return session_.connection_.queued_bytes();
+    return connection_.queued_bytes();
 }
 
 void Channel::deliver(const FramePointer& frame) {
     ++messages_sent_;
     bytes_sent_ += frame->size();
-    session_.connection_.send(frame);
+    connection_.send(frame);
     look_at_queue();
 }
 

@@ -57,6 +57,7 @@ class Channel final : public Feed, public Alarm {
     void tell_ready();
 
     Session& session_;
+    Connection& connection_; // that of the session
     std::optional<std::string> join_ref_, ref_;
     Member member_;
     std::optional<std::string> room_tenant_; // of a private channel

@@ -8,7 +8,7 @@ namespace hub {
 
 namespace {
 
-constexpr double cursor_seconds = 1;        // between two messages about the cursor of a channel
+constexpr double people_seconds = 1;        // between two looks at who has to be asked for again
 constexpr double refresh_seconds = 1;       // between two questions about the tables
 constexpr std::size_t replays_at_once = 16; // watchers that get a slice in one turn
 
@@ -90,6 +90,7 @@ void Hub::on_change(const stream::Change& change) {
         topics.broadcast(
             Topics::name_of("realtime:" + std::string(change.topic), std::string(*change.tenant)), broadcast,
             nullptr);
+        topics.send_broadcasts(); // before the rows behind it
         return;
     }
     counters.deliveries += router.route(change, *scope);
@@ -128,9 +129,9 @@ void Hub::tick() {
     history.trim(now());
     topics.send_presence_changes();
     begin_refresh();
-    if (now() - last_cursors_ >= cursor_seconds) {
-        last_cursors_ = now();
-        router.send_cursors(head_);
+    router.send_cursors(head_, now());
+    if (now() - last_people_ >= people_seconds) {
+        last_people_ = now();
         people.refresh(now());
     }
 }

@@ -93,6 +93,8 @@ class Hub final : public stream::Sink {
     double now() const { return clock_.now(); }
     double unix_now() const { return clock_.unix_now(); }
 
+    // What clients have said in this turn goes to the connections of the others.
+    void end_turn() { topics.send_broadcasts(); }
     // Everything that is done from time to time; call it some ten times a second.
     void tick();
     // Goes on with replays for a while; whether there is more to do at once.
@@ -149,7 +151,7 @@ class Hub final : public stream::Sink {
     bool streaming_ = false, caught_up_ = false;
     std::uint64_t target_ = 0, first_target_ = 0; // first_target_: when this process began
     protocol::Cursor head_, complete_head_;
-    double last_cursors_ = 0;
+    double last_people_ = 0;
     std::unordered_set<Watcher*> watchers_, waiting_;
     std::vector<Watcher*> replaying_, lagging_;
     std::shared_ptr<Hub*> self_ = std::make_shared<Hub*>(this);

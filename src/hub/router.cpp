@@ -1,10 +1,13 @@
 #include "hub/router.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace hub {
 
 namespace {
+
+constexpr double cursor_seconds = 1; // between two messages about the cursor of a subscription
 
 // Scopes as texts: one letter, and the tenant.
 const std::string everybody = "e";
@@ -68,6 +71,7 @@ void Router::subscribe(Subscription& subscription, const Sight& sight) {
         subscription.shape->key = std::move(key);
         known = subscription.shape;
     }
+    subscription.cursor_time = time_;
     join_scope(subscription, everybody);
     if (sight.every_tenant) {
         join_scope(subscription, every_tenant);
@@ -85,8 +89,8 @@ void Router::unsubscribe(Subscription& subscription) {
     while (!subscription.places.empty()) {
         leave_place(subscription, subscription.places.size() - 1);
     }
-    if (subscription.cursor_due) {
-        subscription.cursor_due = false;
+    subscription.cursor_due = false;
+    if (std::exchange(subscription.cursor_listed, false)) {
         cursor_due_.erase(std::find(cursor_due_.begin(), cursor_due_.end(), &subscription));
     }
     if (subscription.shape.use_count() == 1) {
@@ -237,6 +241,7 @@ void Router::rebuild(Table& table, const std::shared_ptr<const stream::Relation>
 }
 
 void Router::begin(const stream::Change& change) {
+    cursor_ = change.cursor;
     ++stamp_;
     writer_.begin(change);
 }
@@ -362,9 +367,18 @@ std::size_t Router::deliver_to_audience(Audience& audience) {
             member->subscriber.deliver(frame);
         }
     });
+    // Behind the change, in the same write: a message of its own to everybody once a second would hold up the changes that
+    // come meanwhile.
+    FramePointer cursor;
     for (Subscription* member : audience.members) {
+        member->cursor_due = time_ - member->cursor_time < cursor_seconds;
         if (!member->cursor_due) {
-            member->cursor_due = true;
+            if (!cursor) {
+                cursor = cursor_frame(audience.shape->encoding, audience.shape->topic, cursor_);
+            }
+            member->cursor_time = time_;
+            member->subscriber.deliver(cursor);
+        } else if (!std::exchange(member->cursor_listed, true)) {
             cursor_due_.push_back(member);
         }
     }
@@ -442,18 +456,25 @@ void Router::send_cursor(Subscription& subscription, protocol::Cursor head) {
     subscription.subscriber.deliver(cursor_frame(subscription.encoding, subscription.topic, head));
 }
 
-void Router::send_cursors(protocol::Cursor head) {
+void Router::send_cursors(protocol::Cursor head, double now) {
+    time_ = now;
     const Shape* shape = nullptr;
     FramePointer frame;
-    for (Subscription* subscription : cursor_due_) {
-        if (subscription->shape.get() != shape) {
-            shape = subscription->shape.get();
-            frame = cursor_frame(subscription->encoding, subscription->topic, head);
+    std::erase_if(cursor_due_, [&](Subscription* subscription) {
+        if (subscription->cursor_due && now - subscription->cursor_time < cursor_seconds) {
+            return false;
         }
-        subscription->cursor_due = false;
-        subscription->subscriber.deliver(frame);
-    }
-    cursor_due_.clear();
+        if (std::exchange(subscription->cursor_due, false)) {
+            if (subscription->shape.get() != shape) {
+                shape = subscription->shape.get();
+                frame = cursor_frame(subscription->encoding, subscription->topic, head);
+            }
+            subscription->cursor_time = now;
+            subscription->subscriber.deliver(frame);
+        }
+        subscription->cursor_listed = false;
+        return true;
+    });
 }
 
 } // namespace hub

@@ -66,8 +66,9 @@ class Router {
         return deliver(matches, subscription);
     }
 
-    // Everybody who got changes since the last time is told how far the stream has come.
-    void send_cursors(protocol::Cursor head);
+    // Who gets changes is told how far they go, at most once a second, behind one of them. Who got none after such a second is told
+    // here; call it often, with seconds of a clock that does not run backwards.
+    void send_cursors(protocol::Cursor head, double now);
     void send_cursor(Subscription& subscription, protocol::Cursor head);
 
     std::size_t shape_count() const { return shapes_.size(); }
@@ -111,7 +112,9 @@ class Router {
     std::size_t wildcards_ = 0;                     // entries in tables with a wildcard
     std::uint64_t stamp_ = 0;
     std::vector<Audience*> touched_;
-    std::vector<Subscription*> cursor_due_;
+    std::vector<Subscription*> cursor_due_; // those that may be
+    protocol::Cursor cursor_;               // of the change that is routed
+    double time_ = 0;                       // s, as of the last send_cursors()
     ChangeWriter writer_;
 };
 

@@ -56,6 +56,8 @@ struct Subscription {
     std::shared_ptr<Shape> shape; // null: not live
     std::vector<Place> places;
     bool cursor_due = false; // changes were delivered since the last cursor message
+    bool cursor_listed = false;
+    double cursor_time = 0; // of that message
     std::uint64_t stamp = 0;
 };
 

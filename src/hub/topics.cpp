@@ -1,6 +1,7 @@
 #include "hub/topics.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "protocol/reply.hpp"
 #include "wire/json_text.hpp"
@@ -60,8 +61,16 @@ FramePointer presence_frame(Encoding encoding, std::string_view topic, bool is_s
 
 class Topic {
   public:
+    // A broadcast that waits for the end of the turn.
+    struct Waiting {
+        FramePointer frames[2];         // by version; none where no member wants it
+        const Member* sender = nullptr; // does not get it; null: everybody does
+    };
+
     std::string name;
     std::vector<Member*> members;
+    std::size_t members_of[2] = {}; // by version
+    std::vector<Waiting> waiting;
     Metas present;
     Metas joined, left; // since the last presence_diff
     std::size_t tracked = 0, tracked_bytes = 0;
@@ -98,6 +107,14 @@ class Topic {
     }
 };
 
+namespace {
+
+std::size_t form_of(const Member& member) {
+    return member.encoding == Encoding::PhoenixOne ? 0 : 1;
+}
+
+} // namespace
+
 std::string Topics::name_of(std::string_view topic, const std::optional<std::string>& tenant) {
     std::string name = tenant ? "t" + *tenant : "p";
     name += '\0';
@@ -111,16 +128,20 @@ void Topics::join(Member& member, const std::string& name) {
         topic = std::make_shared<Topic>();
         topic->name = name;
     }
+    send(*topic); // what was said before is not for who comes now
     member.place = topic;
     topic->members.push_back(&member);
+    ++topic->members_of[form_of(member)];
 }
 
 void Topics::leave(Member& member) {
     if (member.place == nullptr) {
         return;
     }
+    send(*member.place);
     untrack(member);
     auto& members = member.place->members;
+    --member.place->members_of[form_of(member)];
     members.erase(std::find(members.begin(), members.end(), &member));
     if (members.empty()) {
         topics_.erase(std::string(member.place->name));
@@ -149,25 +170,46 @@ std::size_t Topics::broadcast(const std::string& name, const Broadcast& broadcas
     if (found == topics_.end()) {
         return 0;
     }
-    FramePointer frames[2];
-    bool made[2] = {};
-    std::size_t count = 0;
-    for (Member* member : found->second->members) {
-        if (member->silent || (member == sender && !member->hears_itself)) {
-            continue;
-        }
-        // All members of a topic call it alike.
-        const auto form = static_cast<std::size_t>(member->encoding == Encoding::PhoenixOne ? 0 : 1);
-        if (!made[form]) {
-            made[form] = true;
-            frames[form] = broadcast_frame(member->encoding, member->topic, broadcast);
-        }
-        if (frames[form]) {
-            member->subscriber.deliver(frames[form]);
-            ++count;
+    Topic& topic = *found->second;
+    Topic::Waiting waiting;
+    waiting.sender = sender != nullptr && !sender->hears_itself ? sender : nullptr;
+    for (const Encoding encoding : {Encoding::PhoenixOne, Encoding::PhoenixTwo}) {
+        const std::size_t form = encoding == Encoding::PhoenixOne ? 0 : 1;
+        if (topic.members_of[form] > 0) {
+            // All members of a topic call it alike.
+            waiting.frames[form] = broadcast_frame(encoding, topic.members.front()->topic, broadcast);
         }
     }
-    return count;
+    if (topic.waiting.empty()) {
+        waiting_.push_back(found->second);
+    }
+    topic.waiting.push_back(std::move(waiting));
+    return topic.members.size() - (topic.waiting.back().sender != nullptr ? 1 : 0);
+}
+
+// Member by member, because what belongs to one lies together in memory and is far from what belongs to the next.
+void Topics::send(Topic& topic) {
+    if (topic.waiting.empty()) {
+        return;
+    }
+    for (Member* member : topic.members) {
+        if (member->silent) {
+            continue;
+        }
+        const std::size_t form = form_of(*member);
+        for (const Topic::Waiting& waiting : topic.waiting) {
+            if (waiting.sender != member && waiting.frames[form]) {
+                member->subscriber.deliver(waiting.frames[form]);
+            }
+        }
+    }
+    topic.waiting.clear();
+}
+
+void Topics::send_broadcasts() {
+    for (const auto& topic : std::exchange(waiting_, {})) {
+        send(*topic);
+    }
 }
 
 void Topics::note_change(const std::shared_ptr<Topic>& topic) {
@@ -219,7 +261,7 @@ std::size_t Topics::tracked_bytes(const Member& member) {
 }
 
 FramePointer Topics::state_for(const Member& member) {
-    FramePointer& frame = member.place->state[member.encoding == Encoding::PhoenixOne ? 0 : 1];
+    FramePointer& frame = member.place->state[form_of(member)];
     if (frame) {
         return frame;
     }
@@ -262,7 +304,7 @@ void Topics::send_presence_changes() {
             if (!member->wants_presence || member->silent) {
                 continue;
             }
-            FramePointer& frame = frames[member->encoding == Encoding::PhoenixOne ? 0 : 1];
+            FramePointer& frame = frames[form_of(*member)];
             if (!frame) {
                 frame = presence_frame(member->encoding, member->topic, false, out.view());
             }

@@ -47,8 +47,11 @@ class Topics {
     void join(Member& member, const std::string& name);
     void leave(Member& member);
 
-    // To all members of a topic but `sender` (unless it wants to hear itself; null: nobody is left out). Returns how many got it.
+    // To all members of a topic but `sender` (unless it wants to hear itself; null: nobody is left out). Returns how many will get
+    // it: with send_broadcasts(), which is to be called once a turn, or before somebody joins or leaves.
     std::size_t broadcast(const std::string& name, const Broadcast& broadcast, const Member* sender);
+
+    void send_broadcasts();
 
     // Presence of one member. `payload` is a JSON object; false when it is none. The same once more changes nothing.
     bool track(Member& member, std::string_view payload);
@@ -67,10 +70,12 @@ class Topics {
     static std::string name_of(std::string_view topic, const std::optional<std::string>& tenant);
 
   private:
+    static void send(Topic& topic);
     void note_change(const std::shared_ptr<Topic>& topic);
 
     std::unordered_map<std::string, std::shared_ptr<Topic>> topics_;
     std::vector<std::shared_ptr<Topic>> changed_;
+    std::vector<std::shared_ptr<Topic>> waiting_; // have broadcasts for their members
     std::uint64_t last_reference_ = 0;
 };
 

@@ -36,6 +36,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
                 world.time += 400;
                 hub.tick();
                 break;
+            case 'e':
+                hub.end_turn();
+                break;
             case 'g':
                 world.go_on();
                 hub.continue_replays();
