@@ -30,6 +30,8 @@ const columns = {
 }
 const comparisons = { eq: '=', neq: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' }
 const patterns = { like: 'LIKE', ilike: 'ILIKE', match: '~', imatch: '~*' }
+// Letters of Unicode have two cases everywhere, not only where the database's locale says so.
+const folded = (name, operator) => (operator.startsWith('i') ? `${name} COLLATE "C.utf8"` : name)
 const literal = (text) => `'${text.replaceAll("'", "''")}'`
 const quoted = (text) => `"${text.replace(/[\\"]/g, '\\$&')}"`
 
@@ -64,12 +66,12 @@ function condition(dot) {
     const operator = one(['like', 'ilike'])
     const pattern = one([...texts.map((value) => value.replace(/\\/g, '\\\\')), 'a%', '%b', '_', '%a%', 'a\\%b', 'Ä%', '', '%', '__'])
     filter = `${operator}.${quoted(pattern)}`
-    sql = `${name} ${patterns[operator]} ${literal(pattern)}`
+    sql = `${folded(name, operator)} ${patterns[operator]} ${literal(pattern)}`
   } else {
     const operator = one(['match', 'imatch'])
     const pattern = one(['^a', 'b$', '^$', '[[:digit:]]', 'a.b', '^(a|ä)$', 'x{3,}', 'S', '\\\\', '^.$'])
     filter = `${operator}.${quoted(pattern)}`
-    sql = `${name} ${patterns[operator]} ${literal(pattern)}`
+    sql = `${folded(name, operator)} ${patterns[operator]} ${literal(pattern)}`
   }
   return [`${name}${dot}${not ? 'not.' : ''}${filter}`, not ? `NOT (${sql})` : `(${sql})`]
 }
