@@ -38,7 +38,7 @@ describe('hostile clients', () => {
     const answers = (await raw(many('GET / HTTP/1.1', 1500) + last)).match(/HTTP\/1\.1 \d+/g)
     assert.equal(answers.length, 1501)
     assert.equal(answers.at(-1), 'HTTP/1.1 200')
-    assert.ok(answers.filter((answer) => answer === 'HTTP/1.1 429').length > 1000, 'strangers are limited, too')
+    assert.ok(answers.filter((answer) => answer === 'HTTP/1.1 429').length > 300, 'strangers are limited, too')
     await sleep(2100)
   })
 
