@@ -152,7 +152,10 @@ describe('talk', () => {
     slow.pause()
     const good = await stage.client(0)
     const channel = await stage.subscribe(good, [{ event: 'INSERT', table: 'orders' }])
-    for (let round = 0; round < 20; ++round) stage.sql(`INSERT INTO orders SELECT '${tenants[0]}', ${round} * 1000 + i, 'x', 1, repeat('z', 5000) FROM generate_series(1, 100) i`)
+    for (let round = 0; round < 20; ++round) {
+      stage.sql(`INSERT INTO orders SELECT '${tenants[0]}', ${round} * 1000 + i, 'x', 1, repeat('z', 5000) FROM generate_series(1, 100) i`)
+      await until(() => channel.events.length === (round + 1) * 100, 'the other client reads meanwhile')
+    }
     await until(() => channel.events.length === 2000, 'all changes at the client that reads')
     await until(async () => (await stage.metric('pg_realtimed_closed_total{reason="slow_consumer"}')) === 1, 'slow consumer is counted')
     slow.resume()
