@@ -8,6 +8,9 @@ namespace hub {
 namespace {
 
 constexpr double cursor_seconds = 1; // between two messages about the cursor of a subscription
+// Of one call of send_cursors(): so many, and so large a part of those who wait.
+constexpr std::size_t cursors_at_once = 16;
+constexpr std::size_t cursor_calls = 20;
 
 // Scopes as texts: one letter, and the tenant.
 const std::string everybody = "e";
@@ -460,11 +463,14 @@ void Router::send_cursors(protocol::Cursor head, double now) {
     time_ = now;
     const Shape* shape = nullptr;
     FramePointer frame;
+    // Not all at once: changes that come meanwhile would wait, and most get theirs behind one of those soon.
+    std::size_t left = cursors_at_once + cursor_due_.size() / cursor_calls;
     std::erase_if(cursor_due_, [&](Subscription* subscription) {
-        if (subscription->cursor_due && now - subscription->cursor_time < cursor_seconds) {
+        if (subscription->cursor_due && (left == 0 || now - subscription->cursor_time < cursor_seconds)) {
             return false;
         }
         if (std::exchange(subscription->cursor_due, false)) {
+            --left;
             if (subscription->shape.get() != shape) {
                 shape = subscription->shape.get();
                 frame = cursor_frame(subscription->encoding, subscription->topic, head);

@@ -67,7 +67,7 @@ class Router {
     }
 
     // Who gets changes is told how far they go, at most once a second, behind one of them. Who got none after such a second is told
-    // here; call it often, with seconds of a clock that does not run backwards.
+    // here, some in each call; call it often, with seconds of a clock that does not run backwards.
     void send_cursors(protocol::Cursor head, double now);
     void send_cursor(Subscription& subscription, protocol::Cursor head);
 

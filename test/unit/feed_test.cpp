@@ -194,6 +194,41 @@ TEST_F(Feed, AJoinIsAnsweredInTimeWhenTheSlotIsNotRead) {
         << "system and reply";
 }
 
+TEST_F(Feed, CursorsOfManyDoNotHoldUpTheirChanges) {
+    constexpr std::size_t many = 400;
+    world.hub.tick();
+    std::vector<std::unique_ptr<Wire>> wires;
+    std::vector<std::unique_ptr<hub::Session>> sessions;
+    for (std::size_t number = 0; number < many; ++number) {
+        wires.push_back(std::make_unique<Wire>());
+        sessions.push_back(
+            std::make_unique<hub::Session>(world.hub, *wires.back(), protocol::Version::Two, "user"));
+        join(*sessions.back(), R"({"event":"*","table":"orders"})");
+    }
+    const auto told = [&](const char* cursor) {
+        std::size_t count = 0;
+        for (const auto& one : wires) {
+            count += one->count(cursor);
+        }
+        return count;
+    };
+    world.insert(200, orders, "t", row(1));
+    // Everybody is due in the same moment.
+    world.time += 1.1;
+    std::size_t before = told("\"message\":\"cursor\"");
+    for (int call = 0; call < 20; ++call) {
+        world.hub.tick();
+        const std::size_t now = told("\"message\":\"cursor\"");
+        EXPECT_LE(now - before, many / 10) << call;
+        before = now;
+    }
+    EXPECT_EQ(before, many);
+    for (int call = 0; call < 20; ++call) {
+        world.hub.tick();
+    }
+    EXPECT_EQ(told("\"message\":\"cursor\""), before) << "once";
+}
+
 TEST_F(Feed, MarksAreInTheRowOfThoseWhoWantThem) {
     hub::Session session(world.hub, wire, protocol::Version::Two, "user");
     join(session,
