@@ -1,5 +1,5 @@
-// Many WebSocket clients in one process: what bench/fanout and bench/changes measure with. One thread, epoll, no library, so
-// that it costs little beside the server that it looks at.
+// Many WebSocket clients in one process: what bench/fanout and bench/changes measure with. One thread that receives by io_uring,
+// so that it costs little beside the server that it looks at.
 //
 // usage: websocket_client --port P --sockets N --seconds S --mode fanout|changes|idle [--window W] [--protocol P] [--tokens FILE]
 //
@@ -10,9 +10,7 @@
 //          protocol of nats-server).
 // Prints one line: deliveries, seconds, p50, p99 and longest latency in milliseconds.
 #include <arpa/inet.h>
-#include <fcntl.h>
 #include <netinet/tcp.h>
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,6 +27,7 @@
 #include <vector>
 
 #include "client_frame.hpp"
+#include "receiver.hpp"
 
 namespace {
 
@@ -64,7 +63,7 @@ void send_all(int socket, std::string_view bytes) {
 
 class Run {
   public:
-    explicit Run(const Options& options) : options_(options), epoll_(epoll_create1(0)) {
+    explicit Run(const Options& options) : options_(options) {
         if (!options.tokens.empty()) {
             std::ifstream file(options.tokens);
             for (std::string line; std::getline(file, line);) {
@@ -127,7 +126,6 @@ class Run {
         }
         const int on = 1;
         setsockopt(client.socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        fcntl(client.socket, F_SETFL, O_NONBLOCK);
         if (options_.protocol == "nats") {
             client.open = true;
             send_all(client.socket, "CONNECT {\"verbose\":false}\r\nSUB bench 1\r\nPING\r\n");
@@ -137,37 +135,21 @@ class Run {
                          " HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n");
         }
-        epoll_event event{};
-        event.events = EPOLLIN;
-        event.data.u64 = index;
-        epoll_ctl(epoll_, EPOLL_CTL_ADD, client.socket, &event);
+        receiver_.add(index, client.socket);
     }
 
     void wait(int milliseconds) {
-        epoll_event events[256];
-        const int count = epoll_wait(epoll_, events, 256, milliseconds);
-        for (int at = 0; at < count; ++at) {
-            read_from(static_cast<std::size_t>(events[at].data.u64));
-        }
+        receiver_.wait(milliseconds,
+                       [&](std::size_t index, std::string_view bytes) { read(clients_[index], bytes); });
     }
 
-    void read_from(std::size_t index) {
-        static char buffer[1 << 16];
-        Client& client = clients_[index];
-        const ssize_t size = recv(client.socket, buffer, sizeof(buffer), 0);
-        if (size < 0 && (errno == EAGAIN || errno == EINTR)) {
-            return;
-        }
-        if (size <= 0) {
-            fail("the server closed socket " + std::to_string(index) + " " + client.in.substr(0, 200));
-        }
+    void read(Client& client, std::string_view bytes) {
         // What is complete is looked at where it came; only what is not is kept.
         const bool kept = !client.in.empty();
         if (kept) {
-            client.in.append(buffer, static_cast<std::size_t>(size));
+            client.in.append(bytes);
         }
-        std::string_view rest =
-            kept ? std::string_view(client.in) : std::string_view(buffer, static_cast<std::size_t>(size));
+        std::string_view rest = kept ? std::string_view(client.in) : bytes;
         if (!client.open) {
             const std::size_t end = rest.find("\r\n\r\n");
             if (end == std::string_view::npos) {
@@ -308,7 +290,7 @@ class Run {
     }
 
     Options options_;
-    int epoll_;
+    Receiver receiver_;
     std::vector<Client> clients_;
     std::vector<std::string> tokens_;
     std::size_t live_ = 0, received_ = 0, deliveries_ = 0;
@@ -344,11 +326,16 @@ int main(int argc, char** argv) {
     }
     rlimit limit{65536, 65536};
     setrlimit(RLIMIT_NOFILE, &limit);
-    Run run(options);
-    if (options.mode == "idle") {
-        run.idle();
-    } else {
-        run.measure();
+    try {
+        Run run(options);
+        if (options.mode == "idle") {
+            run.idle();
+        } else {
+            run.measure();
+        }
+    } catch (const std::exception& error) {
+        std::cerr << "websocket_client: " << error.what() << '\n';
+        return 1;
     }
     return 0;
 }

@@ -102,6 +102,7 @@ GATEWAY_SOURCES = \
 	src/gateway/exchange.cpp \
 	src/gateway/request_rates.cpp \
 	src/gateway/send_queue.cpp \
+	src/gateway/send_batch.cpp \
 	src/gateway/event_stream.cpp \
 	src/gateway/socket.cpp \
 	src/gateway/socket_output.cpp \

@@ -93,7 +93,7 @@ start_gateway() { # SQL
     "$PG_REALTIME_BIN/psql" -X -q -d bench -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_realtime" \
         -c "CREATE ROLE bench_gateway LOGIN REPLICATION" -c "GRANT realtime_gateway, realtime_reader, realtime_writer TO bench_gateway" \
         -c "$1" >/dev/null
-    g++ -std=c++20 -O2 -o "$folder/websocket_client" bench/websocket_client.cpp
+    g++ -std=c++20 -O2 -o "$folder/websocket_client" bench/websocket_client.cpp -luring
     echo | member_tokens anon >"$folder/anonymous"
     restart_gateway
 }

@@ -36,6 +36,7 @@ class Settings {
         add("trust-forwarded", c.trust_forwarded,
             "take the client's address from X-Forwarded-For of a proxy");
         add("compression", c.compression, "offer permessage-deflate");
+        add("io-uring", c.io_uring, "send to many sockets with one system call, where the kernel allows it");
         add("dashboard", c.dashboard, "folder with the files of /dashboard");
 
         group("Tokens");

@@ -57,6 +57,7 @@ struct Config {
     unsigned report_interval = 30;   // s; 0: no reports
     unsigned metrics_tenants = 100;  // series of single tenants
     bool compression = false;
+    bool io_uring = true;
     std::vector<std::string> cors_origins{"*"};
     bool trust_forwarded = false;
     std::string dashboard; // folder

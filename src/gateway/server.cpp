@@ -49,8 +49,9 @@ std::string Server::bound_address(const Listener& listener, const std::string& a
 }
 
 Server::Server(uv_loop_t* loop, Config& config, hub::Hub& hub)
-    : loop_(loop), config_(config), hub_(hub), read_buffer_(std::make_unique<char[]>(read_buffer_size)),
-      prepare_(new uv_prepare_t()), idle_(new uv_idle_t()), drain_timer_(new uv_timer_t()) {
+    : loop_(loop), config_(config), hub_(hub), batch_(config.io_uring),
+      read_buffer_(std::make_unique<char[]>(read_buffer_size)), prepare_(new uv_prepare_t()),
+      idle_(new uv_idle_t()), drain_timer_(new uv_timer_t()) {
     uv_prepare_init(loop, prepare_);
     prepare_->data = this;
     // Before the loop waits: everything that this turn has queued goes out, with one writev a socket.
@@ -64,6 +65,9 @@ Server::Server(uv_loop_t* loop, Config& config, hub::Hub& hub)
     char prefix[9];
     std::snprintf(prefix, sizeof(prefix), "%08x", random());
     id_prefix_ = prefix;
+    if (!batch_.fault().empty()) {
+        spdlog::info("io_uring cannot be used here: {}; each socket is written to by itself", batch_.fault());
+    }
     reload();
 }
 
@@ -299,12 +303,36 @@ void Server::flush() {
     while (!dirty_.empty()) {
         flushing_.swap(dirty_);
         for (std::size_t index = 0; index < flushing_.size(); ++index) {
-            if (flushing_[index] != nullptr) {
-                flushing_[index]->flush();
+            if (flushing_[index] == nullptr) {
+                continue;
+            }
+            if (!batch_.has_room()) {
+                send_batch();
+            }
+            if (flushing_[index]->flush(batch_)) {
+                sending_.push_back(flushing_[index]);
             }
         }
+        send_batch();
         flushing_.clear();
     }
+}
+
+void Server::send_batch() {
+    if (sending_.empty()) {
+        return;
+    }
+    const bool had_ring = batch_.has_ring();
+    batch_.send();
+    counters.writes += batch_.calls();
+    if (had_ring && !batch_.has_ring()) {
+        spdlog::error("io_uring has failed: {}; each socket is written to by itself now", batch_.fault());
+    }
+    for (std::size_t index = 0; index < sending_.size(); ++index) {
+        sending_[index]->on_sent(batch_.result(index));
+    }
+    batch_.clear();
+    sending_.clear();
 }
 
 bool Server::may_request(const std::string& who) {

@@ -13,6 +13,7 @@
 #include "gateway/config.hpp"
 #include "gateway/exchange.hpp"
 #include "gateway/request_rates.hpp"
+#include "gateway/send_batch.hpp"
 #include "hub/hub.hpp"
 #include "web/cors.hpp"
 #include "web/deflate.hpp"
@@ -94,6 +95,7 @@ class Server {
     void on_connection(Listener& listener);
     void mark_dirty(Socket& socket) { dirty_.push_back(&socket); }
     void flush();
+    void send_batch();
     bool admit(Socket& socket);
     void forget(Socket& socket);
     // go_on() of the socket is called in the next turn.
@@ -106,6 +108,8 @@ class Server {
     std::vector<Listener*> listeners_;
     std::unordered_set<Socket*> sockets_;
     std::vector<Socket*> dirty_, flushing_, again_, calling_;
+    SendBatch batch_;
+    std::vector<Socket*> sending_; // those in the batch
     std::unordered_map<std::string, Address> addresses_;
     RequestRates requests_;
     hub::TokenBucket accepts_;

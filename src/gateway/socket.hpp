@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gateway/exchange.hpp"
+#include "gateway/send_batch.hpp"
 #include "gateway/send_queue.hpp"
 #include "hub/session.hpp"
 #include "web/frame_reader.hpp"
@@ -42,8 +43,11 @@ class Socket final : public hub::Connection, private hub::Alarm {
     // The request becomes an endless answer.
     void begin_events(const web::RequestHead& head, std::unique_ptr<EventStream> events);
 
-    // Writes what is queued, called once a turn of the loop.
-    void flush();
+    // Called once a turn of the loop for who has something to write: adds it to the batch, and on_sent() has to follow. False when
+    // there is nothing to send, and nothing follows.
+    bool flush(SendBatch& batch);
+    // With the result of SendBatch.
+    void on_sent(ssize_t result);
     // The next of several requests that came at once, called in the turn behind the one before.
     void go_on();
     // The server ends: a WebSocket is closed with 1012, a request is answered first.
@@ -68,7 +72,10 @@ class Socket final : public hub::Connection, private hub::Alarm {
     void refuse(const web::Error& error, std::span<const web::Header> headers = {});
     void close_after_writing();
     void queue(const hub::FramePointer& frame);
+    bool take(ssize_t result);
     bool write();
+    void after_write();
+    void mark_dirty();
     void start_write();
     bool stalls();
     void end_slow(const std::string& why);
@@ -84,7 +91,7 @@ class Socket final : public hub::Connection, private hub::Alarm {
     bool is_pipe_, keep_alive_ = true, compressed_ = false, dirty_ = false, told_continue_ = false,
                    doomed_ = false; // destroyed by the next flush()
     uv_os_fd_t descriptor_ = -1;
-    unsigned writing_ = 0; // first frames of the queue that the loop writes now
+    unsigned writing_ = 0; // first frames of the queue that are in the batch, or that the loop writes now
     union {
         uv_stream_t stream;
         uv_tcp_t tcp;

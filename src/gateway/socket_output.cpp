@@ -13,20 +13,23 @@ namespace gateway {
 
 namespace {
 
-constexpr unsigned most_buffers = 64; // of one writev
-constexpr double close_seconds = 3;   // for a client to take what is left and to close
+constexpr double close_seconds = 3; // for a client to take what is left and to close
 
 } // namespace
+
+void Socket::mark_dirty() {
+    if (!dirty_) {
+        dirty_ = true;
+        server_.mark_dirty(*this);
+    }
+}
 
 void Socket::queue(const hub::FramePointer& frame) {
     if (queue_.empty()) {
         last_output_ = server_.loop_now(); // the time for taking it begins
     }
     queue_.push(frame);
-    if (!dirty_) {
-        dirty_ = true;
-        server_.mark_dirty(*this);
-    }
+    mark_dirty();
 }
 
 void Socket::send(const hub::FramePointer& frame) {
@@ -99,19 +102,16 @@ void Socket::close_after_writing() {
     }
     state_ = State::Closing;
     schedule(close_seconds);
-    if (!dirty_) {
-        dirty_ = true;
-        server_.mark_dirty(*this);
-    }
+    mark_dirty();
 }
 
 // Writes as much as the kernel takes at once. False when the connection is broken.
 bool Socket::write() {
     while (!queue_.empty()) {
-        std::string_view parts[most_buffers];
-        const unsigned count = queue_.next(parts, most_buffers);
+        std::string_view parts[SendBatch::most_parts];
+        const unsigned count = queue_.next(parts, SendBatch::most_parts);
         std::size_t wanted = 0;
-        iovec buffers[most_buffers];
+        iovec buffers[SendBatch::most_parts];
         for (unsigned index = 0; index < count; ++index) {
             buffers[index] = {const_cast<char*>(parts[index].data()), parts[index].size()};
             wanted += parts[index].size();
@@ -124,28 +124,64 @@ bool Socket::write() {
         const ssize_t written =
             count == 1 ? ::send(descriptor_, parts[0].data(), wanted, MSG_NOSIGNAL | MSG_DONTWAIT)
                        : ::sendmsg(descriptor_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (written < 0) {
-            return errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR || errno == ENOBUFS;
+        if (!take(written < 0 ? -errno : written)) {
+            return false;
         }
-        server_.counters.bytes_out += static_cast<std::uint64_t>(written);
-        last_output_ = server_.loop_now();
-        queue_.take(static_cast<std::size_t>(written));
-        if (static_cast<std::size_t>(written) < wanted) {
+        if (written < 0 || static_cast<std::size_t>(written) < wanted) {
             return true;
         }
     }
     return true;
 }
 
-void Socket::flush() {
+// What the kernel says about a write. False when the connection is broken.
+bool Socket::take(ssize_t result) {
+    if (result < 0) {
+        return result == -EAGAIN || result == -EWOULDBLOCK || result == -EINTR || result == -ENOBUFS;
+    }
+    server_.counters.bytes_out += static_cast<std::uint64_t>(result);
+    last_output_ = server_.loop_now();
+    queue_.take(static_cast<std::size_t>(result));
+    return true;
+}
+
+bool Socket::flush(SendBatch& batch) {
     dirty_ = false;
+    if (state_ == State::Closed) {
+        return false;
+    }
+    if (doomed_) {
+        destroy();
+        return false;
+    }
+    if (writing_ == 0 && !queue_.empty()) {
+        std::string_view parts[SendBatch::most_parts];
+        writing_ = queue_.next(parts, SendBatch::most_parts);
+        batch.add(descriptor_, {parts, writing_});
+        return true;
+    }
+    after_write();
+    return false;
+}
+
+void Socket::on_sent(ssize_t result) {
+    writing_ = 0;
     if (state_ == State::Closed) {
         return;
     }
-    if (doomed_ || (writing_ == 0 && !write())) {
+    if (!take(result)) {
         destroy();
         return;
     }
+    if (result > 0 && !queue_.empty()) {
+        // More than one send holds, or the kernel has no more room: the next one will tell.
+        mark_dirty();
+        return;
+    }
+    after_write();
+}
+
+void Socket::after_write() {
     if (writing_ == 0 && !queue_.empty()) {
         start_write();
         return;
@@ -172,9 +208,9 @@ void Socket::start_write() {
     auto* write = new Write();
     write->request.data = write;
     write->socket = this;
-    std::string_view parts[most_buffers];
-    uv_buf_t buffers[most_buffers];
-    writing_ = queue_.next(parts, most_buffers);
+    std::string_view parts[SendBatch::most_parts];
+    uv_buf_t buffers[SendBatch::most_parts];
+    writing_ = queue_.next(parts, SendBatch::most_parts);
     for (unsigned index = 0; index < writing_; ++index) {
         buffers[index] =
             uv_buf_init(const_cast<char*>(parts[index].data()), static_cast<unsigned>(parts[index].size()));
@@ -192,10 +228,12 @@ void Socket::start_write() {
                 socket.destroy();
                 return;
             }
-            socket.server_.counters.bytes_out += done->bytes;
-            socket.last_output_ = socket.server_.hub().now();
-            socket.queue_.take(done->bytes);
-            socket.flush();
+            socket.take(static_cast<ssize_t>(done->bytes));
+            if (socket.doomed_ || !socket.write()) {
+                socket.destroy();
+                return;
+            }
+            socket.after_write();
         });
     if (status != 0) {
         writing_ = 0;

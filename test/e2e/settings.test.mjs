@@ -34,6 +34,45 @@ describe('settings', () => {
     socket.close()
   }))
 
+  for (const ring of ['true', 'false']) {
+    test(`many sockets and slow ones get everything in order, io-uring ${ring}`, withStage({ 'io-uring': ring, 'messages-per-second': 10000, 'send-queue-bytes': 1e8, 'joins-per-second': 1000 }, async (stage) => {
+      const member = async (topic) => {
+        const socket = await rawSocket(stage)
+        socket.push('1', '1', topic, 'phx_join', { config: { broadcast: { self: true } } })
+        await socket.find('phx_reply')
+        return socket
+      }
+      // More than one batch holds, and messages of one turn that are more than one write holds.
+      const many = []
+      for (let number = 0; number < 150; number++) many.push(await member('realtime:many'))
+      const slow = await Promise.all([1, 2, 3].map(() => member('realtime:large')))
+      const say = (n) => many[0].push('1', '2', 'realtime:many', 'broadcast', { type: 'broadcast', event: 'e', payload: { n } })
+      const heard = (socket) => socket.messages.filter((m) => m[3] === 'broadcast').map((m) => m[4].payload.n)
+      const all = Array.from({ length: 100 }, (_, n) => n)
+      all.slice(0, 80).forEach(say)
+      const writes = await stage.metric('pg_realtimed_writes_total')
+      for (const n of all.slice(80)) {
+        say(n)
+        await until(() => heard(many[0]).length === n + 1, 'the message comes back')
+      }
+      await until(() => many.every((socket) => heard(socket).length === 100), 'all messages at all sockets')
+      for (const socket of many) assert.deepEqual(heard(socket), all)
+      await until(async () => await stage.metric('pg_realtimed_frames_sent_total') >= 15000, 'the figures know of it')
+      const calls = (await stage.metric('pg_realtimed_writes_total')) - writes
+      if (ring === 'false') assert.ok(calls >= 20 * 150, `${calls} system calls`)
+      else if (!/io_uring cannot be used/.test(stage.log)) assert.ok(calls < 20 * 150 / 4, `${calls} system calls`)
+      // What the kernel does not take at once comes later, behind what it took.
+      slow.slice(1).forEach((socket) => socket.pause())
+      for (let n = 0; n < 100; n++) slow[0].push('1', '2', 'realtime:large', 'broadcast', { type: 'broadcast', event: 'e', payload: { n, text: 'x'.repeat(90000) } })
+      await until(() => heard(slow[0]).length === 100, 'large messages')
+      await until(async () => await stage.metric('pg_realtimed_send_queue_bytes') > 0, 'something waits')
+      slow.slice(1).forEach((socket) => socket.resume())
+      await until(() => slow.every((socket) => heard(socket).length === 100), 'large messages at slow sockets')
+      for (const socket of slow) assert.deepEqual(heard(socket), all)
+      for (const socket of [...many, ...slow]) socket.close()
+    }))
+  }
+
   test('keys of an address are taken, and looked at again when they change', async () => {
     const pairs = [crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }), crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })]
     let shown = [0]
