@@ -236,9 +236,7 @@ void Server::penalise(const std::string& peer) {
     const auto address = addresses_.find(peer);
     const auto rate = static_cast<double>(config_.connections_per_second_per_address);
     if (address != addresses_.end() && rate > 0) {
-        for (double spent = 0; spent < rate; ++spent) {
-            address->second.accepts.spend(hub_.now(), rate, rate * burst_seconds);
-        }
+        address->second.accepts.spend(hub_.now(), rate, rate * burst_seconds, rate);
     }
 }
 

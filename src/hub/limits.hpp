@@ -33,10 +33,10 @@ class TokenBucket {
         tokens_ -= 1;
         return true;
     }
-    // Takes one that may not be there; then the next has to wait for two.
-    void spend(double now, double rate, double burst) {
+    // Takes what may not be there; then the next has to wait for that, too.
+    void spend(double now, double rate, double burst, double count = 1) {
         refill(now, rate, burst);
-        tokens_ -= 1;
+        tokens_ -= count;
     }
 
   private:
