@@ -74,6 +74,7 @@ WEB_SOURCES = \
 	src/web/frame_reader.cpp
 
 STREAM_SOURCES = \
+	src/stream/timelines.cpp \
 	src/stream/assembler.cpp \
 	src/stream/history.cpp \
 	src/stream/snapshot.cpp

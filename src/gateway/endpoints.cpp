@@ -321,7 +321,7 @@ void Api::answer_snapshot(Exchange& exchange, const Answer& answer, bool needs_p
     const auto unseen = hub.history.first_invisible([&](std::uint32_t xid) { return snapshot->sees(xid); });
     protocol::Cursor cursor = hub.complete_head();
     if (unseen) {
-        cursor = std::min(cursor, protocol::Cursor{unseen->lsn, 0});
+        cursor = std::min(cursor, protocol::Cursor{unseen->lsn, 0, cursor.timeline});
     }
     Reply reply;
     reply.body = "{\"cursor\":\"" + protocol::text_of(cursor) + "\",\"rows\":[" + row[4].value_or("") + "]}";

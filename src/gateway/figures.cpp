@@ -222,7 +222,9 @@ std::string Figures::text(bool with_tenants) const {
     page.counter("pg_realtimed_requests_total", "HTTP requests.", server.requests);
     page.counter("pg_realtimed_upgrades_total", "WebSockets.", server.upgrades);
     page.counter("pg_realtimed_frames_sent_total", "Messages queued at sockets.", server.frames_out);
-    page.counter("pg_realtimed_writes_total", "Calls that wrote to sockets.", server.writes);
+    page.counter("pg_realtimed_writes_total", "System calls that wrote to sockets.", server.writes);
+    page.gauge("pg_realtimed_io_uring", "Whether many sockets are written to with one system call.",
+               server_.sends_by_ring() ? 1 : 0);
     page.counter("pg_realtimed_bytes_total", "Bytes of clients.", "direction",
                  {{"in", server.bytes_in}, {"out", server.bytes_out}});
     page.gauge("process_resident_memory_bytes", "Resident memory.", resident_bytes());

@@ -225,11 +225,11 @@ class Daemon {
         if (!parsed.config) {
             spdlog::error("the new settings are wrong; the old ones stay");
         } else {
-            const bool restart = parsed.config->listen != config_.listen ||
-                                 parsed.config->database_url != config_.database_url ||
-                                 parsed.config->slot != config_.slot ||
-                                 parsed.config->publication != config_.publication ||
-                                 parsed.config->pool_size != config_.pool_size;
+            const bool restart =
+                parsed.config->listen != config_.listen ||
+                parsed.config->database_url != config_.database_url || parsed.config->slot != config_.slot ||
+                parsed.config->publication != config_.publication ||
+                parsed.config->pool_size != config_.pool_size || parsed.config->io_uring != config_.io_uring;
             config_ = std::move(*parsed.config);
             set_up_log(config_);
             server_.reload();

@@ -1,7 +1,6 @@
 #include "gateway/replication.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstdlib>
 #include <cstring>
 
@@ -40,14 +39,7 @@ void write_u64(char* at, std::uint64_t value) {
 
 // A WAL address as PostgreSQL writes it; 0 for anything else.
 std::uint64_t read_lsn(const char* text) {
-    const char* end = text + std::strlen(text);
-    std::uint64_t high = 0, low = 0;
-    const auto first = std::from_chars(text, end, high, 16);
-    if (first.ec != std::errc() || first.ptr == end || *first.ptr != '/' ||
-        std::from_chars(first.ptr + 1, end, low, 16).ec != std::errc()) {
-        return 0;
-    }
-    return high << 32 | low;
+    return protocol::read_lsn(text).value_or(0);
 }
 
 std::string literal(const std::string& text) {
@@ -212,6 +204,10 @@ void Replication::on_input() {
 
 void Replication::on_result(const PGresult* result) {
     const ExecStatusType status = PQresultStatus(result);
+    if (step_ == Step::Timelines) {
+        on_timelines(result);
+        return;
+    }
     if (status == PGRES_FATAL_ERROR) {
         const char* state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         if (step_ == Step::Start && state != nullptr && std::strcmp(state, "55000") == 0) {
@@ -254,6 +250,7 @@ void Replication::on_result(const PGresult* result) {
         }
         break;
     case Step::Idle:
+    case Step::Timelines:
     case Step::Stream:
         break;
     }
@@ -264,9 +261,39 @@ void Replication::on_identified(const PGresult* result) {
         return;
     }
     target_ = read_lsn(PQgetvalue(result, 0, 2));
-    // Behind a failover or a restore the same addresses mean other changes.
-    server_history_ = std::string(PQgetvalue(result, 0, 0)) + '/' + PQgetvalue(result, 0, 1);
-    other_history_ = had_slot_ && (server_history_ != history_ || target_ < hub_.head().lsn);
+    const auto timeline = static_cast<std::uint32_t>(std::strtoul(PQgetvalue(result, 0, 1), nullptr, 10));
+    if (server_system_ != PQgetvalue(result, 0, 0) || timelines_.current != timeline) {
+        server_system_ = PQgetvalue(result, 0, 0);
+        timelines_ = {timeline, {}};
+    }
+    if (timeline > 1 && timelines_.before.empty()) {
+        ask(Step::Timelines, "TIMELINE_HISTORY " + std::to_string(timeline));
+        return;
+    }
+    find_slot();
+}
+
+void Replication::on_timelines(const PGresult* result) {
+    std::optional<std::vector<stream::Timelines::Left>> before;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQnfields(result) == 2) {
+        before = stream::Timelines::read_history(
+            {PQgetvalue(result, 0, 1), static_cast<std::size_t>(PQgetlength(result, 0, 1))});
+    }
+    if (before) {
+        timelines_.before = std::move(*before);
+    } else {
+        spdlog::warn(
+            "replication: the history of timeline {} cannot be had ({}); clients with cursors of others "
+            "are told to read again",
+            timelines_.current, one_line(PQresultErrorMessage(result)));
+    }
+    find_slot();
+}
+
+void Replication::find_slot() {
+    // Behind a failover or a restore the same addresses may mean other changes.
+    other_history_ = had_slot_ && (server_system_ != system_ || !timelines_.have(hub_.head()) ||
+                                   target_ < hub_.head().lsn);
     if (other_history_) {
         spdlog::error("replication: the server continues another history (a failover or a restore); all "
                       "clients are told to "
@@ -350,8 +377,9 @@ void Replication::begin_history() {
     }
     had_slot_ = true;
     slot_is_new_ = false;
-    history_ = server_history_;
-    hub_.on_stream_start(slot_confirmed_, target_, lost);
+    system_ = server_system_;
+    assembler_.set_timeline(timelines_.current);
+    hub_.on_stream_start(slot_confirmed_, target_, lost, timelines_);
 }
 
 void Replication::read_stream() {

@@ -31,7 +31,17 @@ class Replication final : public Link {
     const std::string& plugin_version() const { return assembler_.plugin_version(); }
 
   private:
-    enum class Step : unsigned char { Idle, Identify, FindSlot, DropSlot, CreateSlot, Start, Stream };
+    // In this order; some are left out.
+    enum class Step : unsigned char {
+        Idle,
+        Identify,
+        Timelines,
+        FindSlot,
+        DropSlot,
+        CreateSlot,
+        Start,
+        Stream
+    };
 
     void on_connected() override;
     void on_input() override;
@@ -41,6 +51,8 @@ class Replication final : public Link {
     void send_command();
     void on_result(const PGresult* result);
     void on_identified(const PGresult* result);
+    void on_timelines(const PGresult* result);
+    void find_slot();
     void on_slot_found(const PGresult* result);
     void create_slot();
     void begin_stream();
@@ -62,8 +74,8 @@ class Replication final : public Link {
     std::string problem_;
     std::string command_; // to be sent when the results of the one before are read
     bool reading_ = false;
-    std::string server_history_,
-        history_; // system identifier and timeline of the server: now, and when we last read
+    std::string server_system_, system_; // system identifier of the server: now, and when we last read
+    stream::Timelines timelines_;        // of the server now
     bool stopping_ = false, slot_is_new_ = false, had_slot_ = false, other_history_ = false;
     unsigned attempts_ = 0, asked_ = 0; // asked_: questions of the server at one place, since asked_since_
     double asked_since_ = 0;

@@ -27,15 +27,16 @@ struct SendBatch::Ring {
 
     // 0 or a negative errno.
     int make() {
-        io_uring_params parameters{};
-        parameters.flags = IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN;
-        int status = io_uring_queue_init_params(most_sends, &ring, &parameters);
-        if (status == -EINVAL) { // before Linux 6.0
-            parameters = {};
-            status = io_uring_queue_init_params(most_sends, &ring, &parameters);
-        }
+        const int status = io_uring_queue_init(most_sends, &ring, 0);
         made = status == 0;
-        return status;
+        if (!made) {
+            return status;
+        }
+        const std::unique_ptr<io_uring_probe, void (*)(io_uring_probe*)> probe(io_uring_get_probe_ring(&ring),
+                                                                               io_uring_free_probe);
+        const bool can = probe != nullptr && io_uring_opcode_supported(probe.get(), IORING_OP_SEND) != 0 &&
+                         io_uring_opcode_supported(probe.get(), IORING_OP_SENDMSG) != 0;
+        return can ? 0 : -EOPNOTSUPP;
     }
 };
 
@@ -91,8 +92,7 @@ void SendBatch::send() {
 
 std::size_t SendBatch::send_by_ring() {
     io_uring* const ring = &ring_->ring;
-    for (std::size_t index = 0; index < sends_.size(); ++index) {
-        Send& send = sends_[index];
+    for (Send& send : sends_) {
         io_uring_sqe* const entry = io_uring_get_sqe(ring); // there are as many as sends
         if (send.message.msg_iovlen == 1) {
             const iovec& only = send.message.msg_iov[0];
@@ -100,7 +100,7 @@ std::size_t SendBatch::send_by_ring() {
         } else {
             io_uring_prep_sendmsg(entry, send.descriptor, &send.message, send_flags);
         }
-        io_uring_sqe_set_data64(entry, index);
+        io_uring_sqe_set_data(entry, &send);
         // Whether it was sent is not known unless the kernel says so.
         send.result = -EIO;
     }
@@ -123,11 +123,11 @@ std::size_t SendBatch::send_by_ring() {
             error = -status;
             break;
         }
-        sends_[io_uring_cqe_get_data64(entry)].result = entry->res;
+        static_cast<Send*>(io_uring_cqe_get_data(entry))->result = entry->res;
         io_uring_cqe_seen(ring, entry);
     }
     if (error != 0) {
-        give_up(error);
+        give_up(error); // what is left in the ring must never be sent
     }
     return submitted;
 }

@@ -54,7 +54,7 @@ Server::Server(uv_loop_t* loop, Config& config, hub::Hub& hub)
       idle_(new uv_idle_t()), drain_timer_(new uv_timer_t()) {
     uv_prepare_init(loop, prepare_);
     prepare_->data = this;
-    // Before the loop waits: everything that this turn has queued goes out, with one writev a socket.
+    // Before the loop waits: everything that this turn has queued goes out, many sockets at a time.
     uv_prepare_start(prepare_, [](uv_prepare_t* prepare) { static_cast<Server*>(prepare->data)->flush(); });
     uv_unref(reinterpret_cast<uv_handle_t*>(prepare_));
     uv_idle_init(loop, idle_);
@@ -301,14 +301,12 @@ void Server::flush() {
     while (!dirty_.empty()) {
         flushing_.swap(dirty_);
         for (std::size_t index = 0; index < flushing_.size(); ++index) {
-            if (flushing_[index] == nullptr) {
-                continue;
-            }
             if (!batch_.has_room()) {
                 send_batch();
             }
-            if (flushing_[index]->flush(batch_)) {
-                sending_.push_back(flushing_[index]);
+            Socket* const socket = flushing_[index];
+            if (socket != nullptr && socket->flush(batch_)) {
+                sending_.push_back(socket);
             }
         }
         send_batch();
@@ -326,6 +324,7 @@ void Server::send_batch() {
     if (had_ring && !batch_.has_ring()) {
         spdlog::error("io_uring has failed: {}; each socket is written to by itself now", batch_.fault());
     }
+    // Each may destroy itself, which it outlives until the loop has closed it, and nobody else.
     for (std::size_t index = 0; index < sending_.size(); ++index) {
         sending_[index]->on_sent(batch_.result(index));
     }

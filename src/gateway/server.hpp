@@ -79,6 +79,8 @@ class Server {
     const std::unordered_set<Socket*>& sockets() const { return sockets_; }
     std::string new_id(const char* prefix);
 
+    bool sends_by_ring() const { return batch_.has_ring(); }
+
     ServerCounters counters;
 
   private:

@@ -188,10 +188,7 @@ void Socket::after_write() {
     }
     if (state_ == State::Closing && queue_.empty()) {
         // The end of our side; the client's close, or the timer, ends the rest.
-        auto* request = new uv_shutdown_t();
-        if (uv_shutdown(request, &handle_.stream, [](uv_shutdown_t* shutdown, int) { delete shutdown; }) !=
-            0) {
-            delete request;
+        if (::shutdown(descriptor_, SHUT_WR) != 0) {
             destroy();
         }
     }

@@ -219,8 +219,7 @@ void Feed::start() {
         if (!since) {
             continue;
         }
-        // A cursor ahead of us is one of another server's history.
-        if (!hub_.history.reaches(*since) || *since > head) {
+        if (!hub_.reaches(*since)) {
             gone = true;
             since.reset();
         } else if (!first || *since < *first) {

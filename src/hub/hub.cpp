@@ -19,7 +19,10 @@ Hub::Hub(const Clock& clock, Directory& directory, Catalog& catalog, Gatekeeper&
     : people(directory), history(history_limits), gatekeeper(gatekeeper_),
       timers(static_cast<web::Milliseconds>(clock.now() * 1000)), clock_(clock), catalog_(catalog) {}
 
-void Hub::on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lost) {
+void Hub::on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lost,
+                          stream::Timelines timelines) {
+    timelines_ = std::move(timelines);
+    head_.timeline = complete_head_.timeline = timelines_.current;
     const bool first = head_ == protocol::Cursor{};
     // A slot that begins behind what was seen has skipped something.
     const bool gap = !first && (lost || confirmed > std::max(history.confirmed(), head_.lsn));
@@ -28,7 +31,7 @@ void Hub::on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lo
         const std::uint64_t behind =
             gap && head_.lsn >= confirmed ? std::numeric_limits<std::uint64_t>::max() : 0;
         history.restart({std::max(confirmed, head_.lsn), behind}, confirmed);
-        head_ = complete_head_ = {confirmed, 0};
+        head_ = complete_head_ = {confirmed, 0, timelines_.current};
     }
     if (first) {
         first_target_ = target;
@@ -105,12 +108,12 @@ void Hub::on_change(const stream::Change& change) {
 
 void Hub::on_commit(std::uint32_t xid, protocol::Cursor commit, std::uint64_t end_lsn) {
     history.complete(xid, commit, end_lsn, now());
-    note_head({end_lsn, 0});
+    note_head({end_lsn, 0, timelines_.current});
 }
 
 void Hub::on_progress(std::uint64_t lsn) {
     history.complete(0, {lsn, 0}, lsn, now());
-    note_head({lsn, 0});
+    note_head({lsn, 0, timelines_.current});
 }
 
 void Hub::advance_waiting() {

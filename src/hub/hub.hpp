@@ -17,6 +17,7 @@
 #include "hub/topics.hpp"
 #include "stream/assembler.hpp"
 #include "stream/history.hpp"
+#include "stream/timelines.hpp"
 #include "web/timing_wheel.hpp"
 
 namespace hub {
@@ -80,7 +81,9 @@ class Hub final : public stream::Sink {
 
     // The stream begins (again): everything behind `confirmed` will come. `target` is how far the server had written: until
     // the stream is there, what comes may be older than those who wait. When `lost` the slot is another one than before.
-    void on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lost);
+    // `timelines` are those of the server, for cursors of clients.
+    void on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lost,
+                         stream::Timelines timelines = {});
     void on_stream_end();
     // Whether subscriptions can become live.
     bool ready() const { return streaming_ && caught_up_ && tables_known_; }
@@ -105,6 +108,11 @@ class Hub final : public stream::Sink {
     protocol::Cursor head() const { return head_; }
     // The same, never in the middle of a transaction.
     protocol::Cursor complete_head() const { return complete_head_; }
+
+    // Whether a cursor is one of this server's history, and whether all changes behind it are still there.
+    bool reaches(const protocol::Cursor& cursor) const {
+        return timelines_.have(cursor) && history.reaches(cursor) && cursor <= head_;
+    }
 
     // Table descriptions; null when nothing is known of a table. They may be some time old: ask for new ones when
     // something is missing.
@@ -151,6 +159,7 @@ class Hub final : public stream::Sink {
     bool streaming_ = false, caught_up_ = false;
     std::uint64_t target_ = 0, first_target_ = 0; // first_target_: when this process began
     protocol::Cursor head_, complete_head_;
+    stream::Timelines timelines_;
     double last_people_ = 0;
     std::unordered_set<Watcher*> watchers_, waiting_;
     std::vector<Watcher*> replaying_, lagging_;

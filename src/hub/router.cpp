@@ -8,9 +8,6 @@ namespace hub {
 namespace {
 
 constexpr double cursor_seconds = 1; // between two messages about the cursor of a subscription
-// Of one call of send_cursors(): so many, and so large a part of those who wait.
-constexpr std::size_t cursors_at_once = 16;
-constexpr std::size_t cursor_calls = 20;
 
 // Scopes as texts: one letter, and the tenant.
 const std::string everybody = "e";
@@ -75,6 +72,10 @@ void Router::subscribe(Subscription& subscription, const Sight& sight) {
         known = subscription.shape;
     }
     subscription.cursor_time = time_;
+    // The golden ratio spreads any number of them evenly.
+    spread_ += 0.618;
+    spread_ -= spread_ >= 1 ? 1 : 0;
+    subscription.cursor_spread = spread_ * cursor_seconds;
     join_scope(subscription, everybody);
     if (sight.every_tenant) {
         join_scope(subscription, every_tenant);
@@ -93,9 +94,7 @@ void Router::unsubscribe(Subscription& subscription) {
         leave_place(subscription, subscription.places.size() - 1);
     }
     subscription.cursor_due = false;
-    if (std::exchange(subscription.cursor_listed, false)) {
-        cursor_due_.erase(std::find(cursor_due_.begin(), cursor_due_.end(), &subscription));
-    }
+    unlist_cursor(subscription);
     if (subscription.shape.use_count() == 1) {
         shapes_.erase(subscription.shape->key);
     }
@@ -381,8 +380,9 @@ std::size_t Router::deliver_to_audience(Audience& audience) {
             }
             member->cursor_time = time_;
             member->subscriber.deliver(cursor);
-        } else if (!std::exchange(member->cursor_listed, true)) {
-            cursor_due_.push_back(member);
+        } else if (member->cursor_place == Subscription::unlisted) {
+            member->cursor_place = cursors_.size();
+            cursors_.push_back({cursor_end(*member), member});
         }
     }
     return audience.members.size();
@@ -459,28 +459,49 @@ void Router::send_cursor(Subscription& subscription, protocol::Cursor head) {
     subscription.subscriber.deliver(cursor_frame(subscription.encoding, subscription.topic, head));
 }
 
+double Router::cursor_end(const Subscription& subscription) {
+    return subscription.cursor_time + cursor_seconds + subscription.cursor_spread;
+}
+
+void Router::unlist_cursor(Subscription& subscription) {
+    if (subscription.cursor_place == Subscription::unlisted) {
+        return;
+    }
+    CursorDue& place = cursors_[std::exchange(subscription.cursor_place, Subscription::unlisted)];
+    if (&place != &cursors_.back()) {
+        place = cursors_.back();
+        place.subscription->cursor_place = static_cast<std::size_t>(&place - cursors_.data());
+    }
+    cursors_.pop_back();
+}
+
 void Router::send_cursors(protocol::Cursor head, double now) {
     time_ = now;
     const Shape* shape = nullptr;
     FramePointer frame;
-    // Not all at once: changes that come meanwhile would wait, and most get theirs behind one of those soon.
-    std::size_t left = cursors_at_once + cursor_due_.size() / cursor_calls;
-    std::erase_if(cursor_due_, [&](Subscription* subscription) {
-        if (subscription->cursor_due && (left == 0 || now - subscription->cursor_time < cursor_seconds)) {
-            return false;
+    for (std::size_t index = 0; index < cursors_.size();) {
+        CursorDue& place = cursors_[index];
+        Subscription& subscription = *place.subscription;
+        // Looked at first, because it lies here.
+        if (now < place.time) {
+            ++index;
+            continue;
         }
-        if (std::exchange(subscription->cursor_due, false)) {
-            --left;
-            if (subscription->shape.get() != shape) {
-                shape = subscription->shape.get();
-                frame = cursor_frame(subscription->encoding, subscription->topic, head);
+        if (subscription.cursor_due && now < cursor_end(subscription)) {
+            place.time = cursor_end(subscription); // meanwhile it got one behind a change
+            ++index;
+            continue;
+        }
+        if (std::exchange(subscription.cursor_due, false)) {
+            if (subscription.shape.get() != shape) {
+                shape = subscription.shape.get();
+                frame = cursor_frame(subscription.encoding, subscription.topic, head);
             }
-            subscription->cursor_time = now;
-            subscription->subscriber.deliver(frame);
+            subscription.cursor_time = now;
+            subscription.subscriber.deliver(frame);
         }
-        subscription->cursor_listed = false;
-        return true;
-    });
+        unlist_cursor(subscription);
+    }
 }
 
 } // namespace hub

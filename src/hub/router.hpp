@@ -67,7 +67,8 @@ class Router {
     }
 
     // Who gets changes is told how far they go, at most once a second, behind one of them. Who got none after such a second is told
-    // here, some in each call; call it often, with seconds of a clock that does not run backwards.
+    // here within another one, each at a time of its own: everybody at once would hold up the changes that come meanwhile. Call it
+    // often, with seconds of a clock that does not run backwards.
     void send_cursors(protocol::Cursor head, double now);
     void send_cursor(Subscription& subscription, protocol::Cursor head);
 
@@ -92,6 +93,13 @@ class Router {
         std::unordered_map<std::string, ScopeIndex> scopes;
     };
 
+    struct CursorDue {
+        double time = 0; // or later
+        Subscription* subscription = nullptr;
+    };
+    static double cursor_end(const Subscription& subscription);
+    void unlist_cursor(Subscription& subscription);
+
     void join_scope(Subscription& subscription, const std::string& scope);
     void leave_place(Subscription& subscription, std::size_t place);
     void add_entry(Table& table, const std::string& scope, Entry entry);
@@ -112,9 +120,10 @@ class Router {
     std::size_t wildcards_ = 0;                     // entries in tables with a wildcard
     std::uint64_t stamp_ = 0;
     std::vector<Audience*> touched_;
-    std::vector<Subscription*> cursor_due_; // those that may be
-    protocol::Cursor cursor_;               // of the change that is routed
-    double time_ = 0;                       // s, as of the last send_cursors()
+    std::vector<CursorDue> cursors_; // those that may be
+    double spread_ = 0;
+    protocol::Cursor cursor_; // of the change that is routed
+    double time_ = 0;         // s, as of the last send_cursors()
     ChangeWriter writer_;
 };
 

@@ -55,9 +55,11 @@ struct Subscription {
     };
     std::shared_ptr<Shape> shape; // null: not live
     std::vector<Place> places;
-    bool cursor_due = false; // changes were delivered since the last cursor message
-    bool cursor_listed = false;
-    double cursor_time = 0; // of that message
+    bool cursor_due = false;  // changes were delivered since the last cursor message
+    double cursor_time = 0;   // of that message
+    double cursor_spread = 0; // s that a message of its own waits longer than others
+    static constexpr std::size_t unlisted = SIZE_MAX;
+    std::size_t cursor_place = unlisted; // in the router's list
     std::uint64_t stamp = 0;
 };
 

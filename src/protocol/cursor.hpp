@@ -13,15 +13,24 @@ namespace protocol {
 struct Cursor {
     std::uint64_t lsn = 0;      // of the commit
     std::uint64_t position = 0; // within the transaction
+    // Of the server that said so; no part of the order. 0: not known.
+    std::uint32_t timeline = 0;
 
     // clang-tidy 14 takes the 0 of rewritten comparisons for a pointer.
-    auto operator<=>(const Cursor&) const = default; // NOLINT(modernize-use-nullptr)
+    std::strong_ordering operator<=>(const Cursor& other) const { // NOLINT(modernize-use-nullptr)
+        return lsn != other.lsn ? lsn <=> other.lsn : position <=> other.position;
+    }
+    bool operator==(const Cursor& other) const { return lsn == other.lsn && position == other.position; }
 };
 
-// Both as PostgreSQL prints WAL addresses, for example 0/1A2B3C8-0/1A2A3C8.
+// LSN and position as PostgreSQL prints WAL addresses, for example 0/1A2B3C8-0/1A2A3C8. Behind a failover or a restore follows
+// the timeline: 0/1A2B3C8-0/1A2A3C8-2. Without it is timeline 1.
 std::string text_of(const Cursor& cursor);
 
 // Exactly what text_of() gives, in either case of the digits; empty for everything else.
 std::optional<Cursor> read_cursor(std::string_view text);
+
+// A WAL address as PostgreSQL prints it; empty for everything else.
+std::optional<std::uint64_t> read_lsn(std::string_view text);
 
 } // namespace protocol

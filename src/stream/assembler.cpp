@@ -89,6 +89,7 @@ std::string Assembler::read_relation(const wire::Relation& source) {
 
 void Assembler::give(Change& change) {
     // Cursors only grow, so whatever does not is a repetition after a reconnect.
+    change.cursor.timeline = timeline_;
     if (change.cursor <= last_) {
         ++repeated_;
         return;

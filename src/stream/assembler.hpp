@@ -31,6 +31,8 @@ class Assembler {
     // Forgets the connection: relations and the unfinished transaction. Changes that were given out are remembered by
     // their cursor.
     void reset();
+    // The timeline of the server, for the cursors of all that comes.
+    void set_timeline(std::uint32_t timeline) { timeline_ = timeline; }
     // Begins behind this cursor; what stands before it is dropped as a repetition.
     void start_after(protocol::Cursor cursor) { last_ = cursor; }
     protocol::Cursor last() const { return last_; }
@@ -57,6 +59,7 @@ class Assembler {
     wire::Boundary transaction_; // the one that is open, or was the last
     bool open_ = false;
     protocol::Cursor last_;
+    std::uint32_t timeline_ = 0;
     std::uint64_t repeated_ = 0;
     std::string plugin_version_;
     bool greeted_ = false;

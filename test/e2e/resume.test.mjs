@@ -1,6 +1,7 @@
 // Nothing is lost: cursors, restarts of everything, event streams, snapshots.
 import { test, before, after, describe } from 'node:test'
 import { execFileSync } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
 import { Stage, assert, member, rawSocket, sleep, tenants, token, until, users } from './support.mjs'
 
 const bindings = (since) => ({ config: { postgres_changes: [{ event: '*', schema: 'public', table: 'orders', ...(since && { since }) }] }, access_token: member(0) })
@@ -163,6 +164,54 @@ describe('resuming', () => {
     await sleep(1100)
     assert.deepEqual((await (await stage.get('/realtime/v1/snapshot?table=fresh', member(0))).json()).rows, [{ id: 1 }])
     assert.equal((await stage.get('/realtime/v1/snapshot?table=secrets', member(0))).status, 404)
+  })
+
+  test('behind a restore who has seen only what the server still has goes on, others read again', async () => {
+    const client = await stage.client(0)
+    const channel = await stage.subscribe(client, [{ event: 'INSERT', table: 'orders' }])
+    const one = await rawSocket(stage)
+    one.push('1', '1', 'realtime:a', 'phx_join', bindings())
+    await one.find('system', (m) => m[4].message === 'Subscribed to PostgreSQL')
+    const first = insert(3)
+    await until(() => ids(one).length === 3 && channel.events.length === 3, 'three')
+    const cursors = one.messages.filter((m) => m[3] === 'postgres_changes').map((m) => m[4].data.cursor)
+    assert.match(cursors[0], /^\w+\/\w+-\w+\/\w+$/)
+    one.terminate()
+    // A recovery to the end of the WAL, as behind a failover: the server is on timeline 2 then.
+    const data = stage.sql('SHOW data_directory')
+    const control = (...mode) => execFileSync('pg_ctl', ['-D', data, '-w', '-t', '60', '-l', 'server.log', ...mode], { stdio: 'ignore' })
+    stage.sql(`ALTER SYSTEM SET restore_command = 'false'`)
+    control('stop', '-m', 'fast')
+    writeFileSync(`${data}/recovery.signal`, '')
+    control('start')
+    await until(() => stage.sql('SELECT pg_is_in_recovery()') === 'f', 'the server is writable')
+    stage.sql('ALTER SYSTEM RESET restore_command')
+    insert(2)
+    await until(() => channel.events.length === 5, 'a subscriber goes on')
+    assert.deepEqual(channel.events.map((e) => e.new.id), [0, 1, 2, 3, 4].map((n) => first + n))
+    assert.ok(!channel.system.some((m) => m.refetch), 'without reading again')
+    await client.disconnect()
+    const resume = async (since) => {
+      const socket = await rawSocket(stage)
+      socket.push('1', '1', 'realtime:a', 'phx_join', bindings(since))
+      await socket.find('system', (m) => m[4].message === 'Subscribed to PostgreSQL')
+      const refetch = socket.messages.some((m) => m[4].refetch)
+      if (!refetch) await until(() => ids(socket).includes(next - 1), 'the last one')
+      socket.close()
+      return refetch ? 'refetch' : socket.messages.filter((m) => m[3] === 'postgres_changes').map((m) => m[4].data)
+    }
+    for (const restart of [false, true]) {
+      if (restart) {
+        await stage.stopGateway('SIGKILL')
+        await stage.startGateway()
+      }
+      const missed = await resume(cursors[2])
+      assert.deepEqual(missed.map((data) => data.record.id), [first + 3, first + 4])
+      assert.match(missed[0].cursor, /-2$/)
+      assert.deepEqual((await resume(missed[0].cursor)).map((data) => data.record.id), [first + 4])
+      // The same address on the timeline that was left: a change that the server has lost.
+      assert.equal(await resume(missed[0].cursor.replace(/-2$/, '')), 'refetch')
+    }
   })
 
   test('a server that is shut down in order does not wait for the resume window', async () => {

@@ -145,6 +145,36 @@ TEST_F(Feed, CursorsOfTheHistoryBeforeAFailoverAreOld) {
     EXPECT_EQ(wire.count(id(11)), 1U);
 }
 
+TEST_F(Feed, ACursorOfWhatTheServerHasLeftBehindIsOldAndOneFromBeforeIsNot) {
+    World fresh; // a gateway that has just begun
+    fresh.hub.on_stream_start(10, 200, false, {3, {{1, 100}, {2, 150}}});
+    fresh.hub.on_progress(200);
+    fresh.go_on();
+    for (const std::uint64_t lsn : {90, 110, 160}) {
+        fresh.insert(lsn, plans, "", row(static_cast<int>(lsn)));
+    }
+    const auto replayed = [&](const std::string& since) {
+        Wire one;
+        hub::Session session(fresh.hub, one, protocol::Version::Two, "user");
+        session.on_text(
+            R"(["1","1","realtime:a","phx_join",{"config":{"postgres_changes":[{"event":"*","table":"plans","since":")" +
+            since + R"("}]}}])");
+        while (!fresh.later.empty() || fresh.hub.continue_replays()) {
+            fresh.go_on();
+        }
+        return one.count("\"refetch\":true") > 0 ? std::string("refetch")
+                                                 : std::to_string(one.count("\"record\""));
+    };
+    EXPECT_EQ(replayed("0/50-0/1"), "3"); // 80, of timeline 1
+    EXPECT_EQ(replayed("0/64-0/0"), "2"); // where timeline 1 was left, between transactions
+    EXPECT_EQ(replayed("0/64-0/1"), "refetch") << "a transaction that this server never had";
+    EXPECT_EQ(replayed("0/6E-0/1"), "refetch");
+    EXPECT_EQ(replayed("0/6E-0/1-2"), "1");
+    EXPECT_EQ(replayed("0/A0-0/1-2"), "refetch");
+    EXPECT_EQ(replayed("0/50-0/1-3"), "3");
+    EXPECT_EQ(replayed("0/50-0/1-4"), "refetch") << "a timeline that this server does not know";
+}
+
 TEST_F(Feed, PrivateChannelsOutliveALostSlotAndNotALostMembership) {
     hub::Session session(world.hub, wire, protocol::Version::Two, "user");
     session.on_text(R"(["1","1","realtime:r","phx_join",{"config":{"private":true}}])");
@@ -213,17 +243,18 @@ TEST_F(Feed, CursorsOfManyDoNotHoldUpTheirChanges) {
         return count;
     };
     world.insert(200, orders, "t", row(1));
-    // Everybody is due in the same moment.
-    world.time += 1.1;
+    world.time += 1; // everybody is due
     std::size_t before = told("\"message\":\"cursor\"");
     for (int call = 0; call < 20; ++call) {
+        world.time += 0.05;
         world.hub.tick();
         const std::size_t now = told("\"message\":\"cursor\"");
         EXPECT_LE(now - before, many / 10) << call;
         before = now;
     }
     EXPECT_EQ(before, many);
-    for (int call = 0; call < 20; ++call) {
+    for (int call = 0; call < 40; ++call) {
+        world.time += 0.05;
         world.hub.tick();
     }
     EXPECT_EQ(told("\"message\":\"cursor\""), before) << "once";

@@ -236,14 +236,17 @@ TEST(Join, RefusesWhatWouldChangeWhichRowsAreSent) {
 TEST(Cursor, ComesBackFromItsTextAndKeepsItsOrder) {
     std::mt19937_64 random(1);
     for (int round = 0; round < 1000; ++round) {
-        const Cursor cursor{random() >> random() % 64, random() >> random() % 64};
+        const Cursor cursor{random() >> random() % 64, random() >> random() % 64,
+                            static_cast<std::uint32_t>(1 + (random() >> random() % 64) % 0xffffffff)};
         EXPECT_EQ(read_cursor(text_of(cursor)), cursor) << text_of(cursor);
+        EXPECT_EQ(read_cursor(text_of(cursor))->timeline, cursor.timeline) << text_of(cursor);
     }
     EXPECT_EQ(text_of({0x16B374D848, 0x1A2A3C8}), "16/B374D848-0/1A2A3C8");
     EXPECT_LT((Cursor{1, 9}), (Cursor{2, 0}));
     EXPECT_LT((Cursor{1, 1}), (Cursor{1, 2}));
     for (const char* wrong : {"", "-", "0/0", "0/0-", "0/0-0", "0/0-0/0 ", " 0/0-0/0", "0/00-0/0", "0/0-0/g",
-                              "0/123456789-0/0", "+1/0-0/0", "0/0-0/0-0/0", "-1/0-0/0"}) {
+                              "0/123456789-0/0", "+1/0-0/0", "0/0-0/0-0/0", "-1/0-0/0", "0/0-0/0-",
+                              "0/0-0/0-1", "0/0-0/0-02", "0/0-0/0-2-", "0/0-0/0-4294967296"}) {
         EXPECT_FALSE(read_cursor(wrong)) << wrong;
     }
 }
