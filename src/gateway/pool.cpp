@@ -67,7 +67,7 @@ class Pool::Worker final : public Link {
         began_ = seconds(loop_);
         PGconn* const c = connection();
         PQenterPipelineMode(c);
-        expected_ = 0;
+        answer_index_ = 1; // behind the result of the settings
         // Everything up to the synchronisation is one transaction, so what is set for it is gone behind it, whatever happens.
         const char* settings[] = {question_->role.empty() ? "none" : question_->role.c_str(),
                                   question_->claims.c_str(), question_->read_only ? "on" : nullptr};
@@ -77,12 +77,11 @@ class Pool::Worker final : public Link {
                           "pg_catalog.set_config('role', $1, true), "
                           "pg_catalog.set_config('request.jwt.claims', $2, true)",
                           3, nullptr, settings, nullptr, nullptr, 0);
-        ++expected_;
         auto& name = names_[question_->statement];
         if (name.empty()) {
             name = "s" + std::to_string(++last_name_);
             PQsendPrepare(c, name.c_str(), question_->statement.c_str(), 0, nullptr);
-            ++expected_;
+            ++answer_index_;
         }
         std::vector<const char*> values;
         for (const auto& parameter : question_->parameters) {
@@ -90,7 +89,6 @@ class Pool::Worker final : public Link {
         }
         PQsendQueryPrepared(c, name.c_str(), static_cast<int>(values.size()), values.data(), nullptr, nullptr,
                             0);
-        answer_index_ = expected_++;
         PQpipelineSync(c);
         index_ = 0;
         flush();
@@ -216,7 +214,7 @@ class Pool::Worker final : public Link {
     Answer answer_;
     std::unordered_map<std::string, std::string> names_; // of prepared statements
     std::uint64_t last_name_ = 0;
-    int expected_ = 0, index_ = 0, answer_index_ = 0; // of the results of a question
+    int index_ = 0, answer_index_ = 0; // of the results of a question
     bool ready_ = false, connecting_ = false, installed_ = false;
     double retry_at_ = 0, began_ = 0;
 };
