@@ -226,11 +226,7 @@ void Socket::start_write() {
                 return;
             }
             socket.take(static_cast<ssize_t>(done->bytes));
-            if (socket.doomed_ || !socket.write()) {
-                socket.destroy();
-                return;
-            }
-            socket.after_write();
+            socket.mark_dirty(); // what has come meanwhile goes out with the others
         });
     if (status != 0) {
         writing_ = 0;

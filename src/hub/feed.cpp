@@ -219,6 +219,7 @@ void Feed::start() {
         if (!since) {
             continue;
         }
+        // Too old, or of another server's history: that one may be ahead of us, too.
         if (!hub_.reaches(*since)) {
             gone = true;
             since.reset();

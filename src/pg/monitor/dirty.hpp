@@ -57,7 +57,7 @@ void free_places(bool (*exists)(Oid database));
 bool has_place(Oid database);
 enum class Presence { Unknown, Running, Absent };
 Presence worker_presence(Oid database);
-// Whether the database wants to be left alone for now, because somebody is about to drop or rename it.
+// Whether the database wants to be left alone, because somebody is about to drop or rename it.
 bool is_held(Oid database);
 void hold(Oid database); // asks its worker to leave, and waits for that for a while
 
