@@ -22,13 +22,13 @@ export const member = (index) => token({ role: 'authenticated', sub: users[index
 
 const patience = 20_000 * Number(process.env.E2E_PATIENCE ?? 1)
 
-// Waits until `condition` gives something, which is returned.
-export async function until(condition, what) {
+// Waits until `condition` gives something, which is returned. `more` says what else to show when it never does.
+export async function until(condition, what, more = () => '') {
   const end = Date.now() + patience
   for (;;) {
     const value = await condition()
     if (value) return value
-    assert.ok(Date.now() < end, `in vain: ${what}`)
+    if (Date.now() > end) assert.fail(`in vain: ${what} ${await more()}`)
     await sleep(10)
   }
 }
@@ -75,7 +75,7 @@ export class Stage {
     const found = await until(() => /listening on 127\.0\.0\.1:(\d+)/.exec(this.log) ?? (this.process.exitCode !== null && [this.log]), 'gateway listens')
     assert.ok(found[1], `the gateway did not start: ${this.log}`)
     this.port = Number(found[1])
-    await until(async () => (await this.get('/readyz')).status === 200, 'gateway is ready')
+    await until(async () => (await this.get('/readyz')).status === 200, 'gateway is ready', async () => `${await (await this.get('/readyz')).text()} ${this.log.slice(-3000)}`)
   }
 
   async stopGateway(signal = 'SIGTERM') {
