@@ -361,8 +361,12 @@ void Replication::create_slot() {
 }
 
 void Replication::begin_stream() {
-    ask(Step::Start, "START_REPLICATION SLOT \"" + config_.slot +
-                         "\" LOGICAL 0/0 (\"format\" 'frame', \"memberships\" 'on', \"publication_names\" " +
+    // What ended before this address we have. The server reads all from the confirmed place on again nevertheless, for what had
+    // not ended there, but need not send it. A place that is not ahead of the confirmed one means the latter.
+    const bool goes_on = had_slot_ && !slot_is_new_ && !other_history_;
+    const std::string from = goes_on ? protocol::text_of_lsn(hub_.complete_head().lsn) : "0/0";
+    ask(Step::Start, "START_REPLICATION SLOT \"" + config_.slot + "\" LOGICAL " + from +
+                         " (\"format\" 'frame', \"memberships\" 'on', \"publication_names\" " +
                          literal(config_.publication) + ", \"max_change_bytes\" " +
                          literal(config_.max_change_bytes) + ")");
 }

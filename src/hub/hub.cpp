@@ -61,7 +61,8 @@ void Hub::on_stream_end() {
 
 void Hub::note_head(protocol::Cursor cursor) {
     head_ = std::max(head_, cursor);
-    complete_head_ = head_;
+    // Not head_: behind a reconnect that stands within a transaction, of which the rest is still to come.
+    complete_head_ = std::max(complete_head_, cursor);
     if (!caught_up_ && head_.lsn >= target_) {
         caught_up_ = true;
         advance_waiting();

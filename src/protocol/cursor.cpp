@@ -34,6 +34,11 @@ std::optional<std::uint64_t> read_lsn(std::string_view text) {
     return std::uint64_t{*high} << 32 | *low;
 }
 
+std::string text_of_lsn(std::uint64_t lsn) {
+    char text[32];
+    return {text, wire::format_lsn(text, lsn)};
+}
+
 std::string text_of(const Cursor& cursor) {
     char text[64];
     char* end = wire::format_lsn(text, cursor.lsn);

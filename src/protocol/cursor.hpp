@@ -30,7 +30,10 @@ std::string text_of(const Cursor& cursor);
 // Exactly what text_of() gives, in either case of the digits; empty for everything else.
 std::optional<Cursor> read_cursor(std::string_view text);
 
-// A WAL address as PostgreSQL prints it; empty for everything else.
+// A WAL address as PostgreSQL prints it.
+std::string text_of_lsn(std::uint64_t lsn);
+
+// The other way round; empty for everything else.
 std::optional<std::uint64_t> read_lsn(std::string_view text);
 
 } // namespace protocol

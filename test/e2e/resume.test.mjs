@@ -93,6 +93,7 @@ describe('resuming', () => {
     const client = await stage.client(0)
     const channel = await stage.subscribe(client, [{ event: 'INSERT', table: 'orders' }])
     const first = next
+    const repeated = await stage.metric('pg_realtimed_changes_repeated_total')
     for (let round = 0; round < 5; ++round) {
       insert(20)
       stage.sql(`SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name = '${stage.database}'`)
@@ -100,6 +101,8 @@ describe('resuming', () => {
     await until(() => channel.events.length >= 100, 'a hundred')
     await sleep(300)
     assert.deepEqual(channel.events.map((e) => e.new.id), Array.from({ length: 100 }, (_, i) => first + i))
+    const again = await stage.metric('pg_realtimed_changes_repeated_total') - repeated
+    assert.ok(again < 100, `the server sends again only what was cut off within a transaction, not ${again} changes`)
     await client.disconnect()
   })
 

@@ -175,6 +175,18 @@ TEST_F(Feed, ACursorOfWhatTheServerHasLeftBehindIsOldAndOneFromBeforeIsNot) {
     EXPECT_EQ(replayed("0/50-0/1-4"), "refetch") << "a timeline that this server does not know";
 }
 
+TEST_F(Feed, WhatIsCompleteStaysSoWhenTheConnectionIsLostWithinATransaction) {
+    world.insert(100, plans, "", row(1));
+    const protocol::Cursor complete = world.hub.complete_head();
+    EXPECT_GE(complete.lsn, 100U);
+    world.hub.on_change(made::insert(plans, {200, 1}, "", row(2)));
+    world.hub.on_stream_end();
+    world.hub.on_stream_start(10, 300, false);
+    world.hub.on_progress(50); // the server reads again from the confirmed place on
+    EXPECT_EQ(world.hub.head(), (protocol::Cursor{200, 1}));
+    EXPECT_EQ(world.hub.complete_head(), complete);
+}
+
 TEST_F(Feed, PrivateChannelsOutliveALostSlotAndNotALostMembership) {
     hub::Session session(world.hub, wire, protocol::Version::Two, "user");
     session.on_text(R"(["1","1","realtime:r","phx_join",{"config":{"private":true}}])");
