@@ -91,7 +91,7 @@ REFRESH MATERIALIZED VIEW m;
 CREATE TABLE as_selected AS SELECT id FROM t;
 SELECT peek();
 SELECT stream.skip('ddl');
--- Types that change: an enum's labels, a composite's attributes, a domain, the name of a type.
+-- Types that change: an enum's labels, a composite's attributes, the name of a type. A domain is called by its base type.
 CREATE TYPE mood AS ENUM ('good');
 CREATE TYPE pair AS (x int, y int);
 CREATE DOMAIN number AS int;

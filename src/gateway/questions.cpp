@@ -10,13 +10,20 @@ constexpr const char* tenants_statement =
     "SELECT pg_catalog.pg_current_snapshot()::text, t::text "
     "FROM (SELECT 1) one LEFT JOIN pg_catalog.unnest(realtime_tenant_ids()) t ON true";
 
-// Every registered table with its columns, one row a column.
+// Every registered table with its columns, one row a column. A domain counts as its base type, as in the stream.
 constexpr const char* tables_statement =
-    "SELECT n.nspname, c.relname, r.access, a.attname, t.typname "
+    "WITH RECURSIVE domains (domain, type) AS ("
+    "SELECT oid, typbasetype FROM pg_catalog.pg_type WHERE typtype = 'd' "
+    "UNION ALL SELECT d.domain, t.typbasetype FROM domains d "
+    "JOIN pg_catalog.pg_type t ON t.oid = d.type WHERE t.typtype = 'd'), "
+    "bases AS (SELECT d.domain, t.typname FROM domains d "
+    "JOIN pg_catalog.pg_type t ON t.oid = d.type WHERE t.typtype <> 'd') "
+    "SELECT n.nspname, c.relname, r.access, a.attname, coalesce(b.typname, t.typname) "
     "FROM realtime_tables r JOIN pg_catalog.pg_class c ON c.oid = r.\"table\"::pg_catalog.oid "
     "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped "
     "JOIN pg_catalog.pg_type t ON t.oid = a.atttypid "
+    "LEFT JOIN bases b ON b.domain = t.oid "
     "ORDER BY c.oid, a.attnum";
 
 } // namespace

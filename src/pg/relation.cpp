@@ -201,7 +201,7 @@ void plan_columns(RelationPlan& plan, Relation relation, Relation published, con
         plan.names_objects = plan.names_objects || source.type.names_objects;
         plan.columns[column] = make_column(NameStr(attribute->attname), ascii_only);
         plan.names[column] = copy_utf8(NameStr(attribute->attname));
-        plan.type_names[column] = type_name(attribute->atttypid);
+        plan.type_names[column] = type_name(source.type.type);
         plan.types[column] = attribute->atttypid;
         if (from == plan.tenant_column) {
             plan.tenant_index = column;

@@ -56,7 +56,7 @@ struct RelationPlan {
     value::Cell* new_cells = nullptr; // scratch of one change
     value::Cell* old_cells = nullptr;
     const char** names = nullptr;      // UTF-8
-    const char** type_names = nullptr; // UTF-8
+    const char** type_names = nullptr; // UTF-8; of a domain that of its base type
     Oid* types = nullptr;
 
     int ancestor_count = 0; // of a partition

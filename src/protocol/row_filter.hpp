@@ -17,7 +17,7 @@ namespace protocol {
 
 struct FilterColumn {
     std::string_view name;
-    std::string_view type_name; // pg_type.typname
+    std::string_view type_name; // pg_type.typname, of a domain that of its base type
 };
 
 // Immutable; may be shared. Conditions are true, false or unknown as in SQL: a row passes when the filter is true. A column that

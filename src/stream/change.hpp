@@ -14,7 +14,7 @@
 namespace stream {
 
 struct Column {
-    std::string name, type_name; // type_name: pg_type.typname
+    std::string name, type_name; // type_name: pg_type.typname, of a domain that of its base type
     bool identity = false;       // part of the replica identity
 };
 

@@ -27,12 +27,12 @@ void ByteBuffer::release_above(std::size_t keep) {
 }
 
 void ByteBuffer::resize(std::size_t capacity) {
-    const std::size_t used = size();
     if (capacity == 0) { // realloc() would free and look like a failure
         std::free(data_);
         data_ = at_ = end_ = nullptr;
         return;
     }
+    const std::size_t used = size();
     void* moved = std::realloc(data_, capacity);
     if (moved == nullptr) {
         throw std::bad_alloc();

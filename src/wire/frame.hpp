@@ -33,7 +33,7 @@ struct RelationColumn {
         false; // tells the row: the replica identity, or the primary key where that is the whole row
     std::uint32_t type_id = 0;
     std::string_view name;
-    std::string_view type_name; // pg_type.typname
+    std::string_view type_name; // pg_type.typname, of a domain that of its base type
 };
 
 constexpr std::uint16_t no_tenant_column = 0xFFFF;

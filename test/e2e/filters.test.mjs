@@ -26,8 +26,11 @@ const columns = {
   day: ['date', [...moments, '5874897-12-31', '294277-01-01']],
   ts: ['timestamp', stamps],
   tz: ['timestamptz', [...stamps, '2026-11-24 08:30:00+05:30', '2026-11-24 00:30:00-11', '2026-11-24T03:00:00Z', '294276-12-31 23:00:00+00']],
-  clk: ['time', clocks]
+  clk: ['time', clocks],
+  dnum: ['amount_again', ['9', '10', '1.5', '1.50', '-0']],
+  dtxt: ['label', texts]
 }
+const textual = ['txt', 'vc', 'ch', 'dtxt']
 const comparisons = { eq: '=', neq: '<>', lt: '<', lte: '<=', gt: '>', gte: '>=' }
 const patterns = { like: 'LIKE', ilike: 'ILIKE', match: '~', imatch: '~*' }
 // Letters of Unicode have two cases everywhere, not only where the database's locale says so.
@@ -40,7 +43,7 @@ function condition(dot) {
   const name = one(Object.keys(columns))
   const [type, values] = columns[name]
   // The order of texts is that of their bytes.
-  const text = name === 'txt' || name === 'vc' || name === 'ch'
+  const text = textual.includes(name)
   const column = text ? `${name} COLLATE "C"` : name
   const typed = (value) => `${literal(value)}::${type}`
   const not = random(4) === 0
@@ -94,7 +97,8 @@ function filterOf(depth = 0) {
 test(`random filters let through what the server selects (seed ${seed})`, async () => {
   const stage = await Stage.start({ 'joins-per-second': 1000, 'messages-per-second': 1000 })
   const names = Object.keys(columns)
-  stage.sql(`CREATE TABLE things (tenant_id uuid NOT NULL, id bigint NOT NULL, ${names.map((name) => `${name} ${columns[name][0]}`)}, PRIMARY KEY (tenant_id, id));
+  stage.sql(`CREATE DOMAIN amount AS numeric CHECK (VALUE > -10); CREATE DOMAIN amount_again AS amount; CREATE DOMAIN label AS text;
+    CREATE TABLE things (tenant_id uuid NOT NULL, id bigint NOT NULL, ${names.map((name) => `${name} ${columns[name][0]}`)}, PRIMARY KEY (tenant_id, id));
     SELECT realtime_add_table('things')`)
   const socket = await rawSocket(stage, { apikey: member(0) })
   const filters = Array.from({ length: 400 }, () => filterOf())
