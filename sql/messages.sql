@@ -34,6 +34,21 @@ SELECT peek('tenants', '2222222222222222222222222222222A');
 SELECT peek('tenants', 'one', 'include_tables', 'no.table');
 SELECT peek('include_transaction', 'on', 'exclude_tables', 'public.*');
 SELECT stream.skip('messages');
+-- In a subtransaction directly before a row of another one, which the server may give first: positions rise nevertheless.
+BEGIN;
+INSERT INTO beside VALUES (1);
+SAVEPOINT a;
+SELECT realtime_broadcast('11111111-1111-1111-1111-111111111111', 'room:1', 'in a', '{}') > '0/0';
+RELEASE a;
+INSERT INTO beside VALUES (2);
+SAVEPOINT b;
+SELECT realtime_broadcast('11111111-1111-1111-1111-111111111111', 'room:1', 'in b', '{}') > '0/0';
+SAVEPOINT c;
+INSERT INTO beside VALUES (3);
+COMMIT;
+SELECT count(*), bool_and(rises) FROM (SELECT (o->>'position')::numeric > lag((o->>'position')::numeric, 1, 0) OVER (ORDER BY n) AS rises
+  FROM (SELECT n, p.data::json AS o FROM ROWS FROM (pg_logical_slot_peek_changes('messages', NULL, NULL)) WITH ORDINALITY p(lsn, xid, data, n)) s) s;
+SELECT stream.skip('messages');
 -- Payloads of every shape, as jsonb has them.
 SELECT count(realtime_broadcast('11111111-1111-1111-1111-111111111111', 't', 'e', payload::jsonb)) FROM unnest(ARRAY['null', '1.50', '"x"', '[]', '{}', '{"b": 1, "a": {"c": [1, "zwei", null, true]}}', '"a\"b\\c\n\u0001😀"', '1e400']) payload;
 SELECT o->'payload' FROM stream.objects('messages') o;

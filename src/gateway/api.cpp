@@ -131,11 +131,16 @@ void Api::refuse_for_rate(Exchange& exchange, const std::string& who) {
 
 // Strangers are told so in any case; what they send is read only as far as that needs.
 std::size_t Api::body_limit(const web::RequestHead& head) {
+    const std::size_t of_stranger = std::min(server_.config().body_bytes, body_of_stranger);
+    const bool length_is_known = !head.has_body() || head.content_length() > 0; // else it comes in chunks
+    if (length_is_known && head.content_length() <= of_stranger) {
+        return of_stranger; // whoever it is
+    }
     const auto query = web::Query::parse(head.query());
     const auto* pairs = std::get_if<web::Query>(&query);
     const bool known = pairs != nullptr && std::holds_alternative<hub::IdentityPointer>(
                                                gatekeeper_.identify(bearer_token(head, *pairs)));
-    return known ? server_.config().body_bytes : std::min(server_.config().body_bytes, body_of_stranger);
+    return known ? server_.config().body_bytes : of_stranger;
 }
 
 hub::IdentityPointer Api::caller(Exchange& exchange, const web::Query& query) {

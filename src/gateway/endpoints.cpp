@@ -6,6 +6,7 @@
 #include "gateway/event_stream.hpp"
 #include "gateway/socket.hpp"
 #include "hub/topics.hpp"
+#include "protocol/column_value.hpp"
 #include "stream/snapshot.hpp"
 #include "wire/json_check.hpp"
 #include "json/reader.hpp"
@@ -42,7 +43,7 @@ std::string read_outgoing(simdjson::ondemand::value value, Outgoing& message) {
         } else if (name == "event") {
             message.event = json::string_in(inner).value_or("");
         } else if (name == "tenant") {
-            message.tenant = json::string_in(inner).value_or("");
+            message.tenant = protocol::tenant_named(json::string_in(inner).value_or(""));
         } else if (name == "payload") {
             message.payload = json::raw_json(inner);
         } else if (name == "private") {
@@ -116,7 +117,7 @@ void Api::handle_broadcast(const std::shared_ptr<Exchange>& exchange, const Segm
         message.event = path[2];
         message.payload = exchange->body();
         message.is_private = query.value("private") == "true";
-        message.tenant = query.value("tenant").value_or("");
+        message.tenant = protocol::tenant_named(query.value("tenant").value_or(""));
         message.is_json = !type.starts_with("application/octet-stream");
         if (message.is_json && !type.starts_with("application/json")) {
             exchange->fail(415, "unsupported_media_type",
@@ -155,7 +156,7 @@ void Api::handle_broadcast(const std::shared_ptr<Exchange>& exchange, const Segm
                 return;
             }
             if (message.tenant.empty()) {
-                message.tenant = query.value("tenant").value_or("");
+                message.tenant = protocol::tenant_named(query.value("tenant").value_or(""));
             }
             messages.push_back(std::move(message));
         }
@@ -233,6 +234,15 @@ void Api::handle_stream(const std::shared_ptr<Exchange>& exchange, Socket& socke
     stream.begin(identity, {binding}, cursor);
 }
 
+namespace {
+
+void not_streamed(Exchange& exchange, const std::string& name) {
+    exchange.fail(404, "not_found", "table " + web::shown(name) + " is not streamed",
+                  "Register it with realtime_add_table().");
+}
+
+} // namespace
+
 void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::Query& query,
                           const hub::IdentityPointer& identity, bool asked_again) {
     const std::string role = role_of(*exchange, *identity);
@@ -254,8 +264,7 @@ void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::
         return;
     }
     if (description == nullptr) {
-        exchange->fail(404, "not_found", "table " + web::shown(schema + "." + table) + " is not streamed",
-                       "Register it with realtime_add_table().");
+        not_streamed(*exchange, schema + "." + table);
         return;
     }
     // Rows are read as the caller: privileges and row-level security decide, in one statement, so with one snapshot. Texts are
@@ -269,6 +278,8 @@ void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::
         ") t), s AS (SELECT pg_catalog.count(*) AS rows, "
         "COALESCE(pg_catalog.sum(pg_catalog.octet_length(r)), 0) AS bytes FROM r) "
         "SELECT pg_catalog.pg_current_snapshot()::text, rows, bytes, "
+        "(SELECT t.access FROM realtime_tables t WHERE t.\"table\"::pg_catalog.oid = "
+        "pg_catalog.format('%I.%I', $1::text, $2::text)::pg_catalog.regclass), "
         "pg_catalog.row_security_active(pg_catalog.format('%I.%I', $1::text, $2::text)), "
         "CASE WHEN rows <= $3::int8 AND bytes <= $4::int8 THEN (SELECT pg_catalog.string_agg(r, ',') FROM r) "
         "END FROM s";
@@ -279,23 +290,28 @@ void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::
     question.read_only = true;
     question.owner = identity->subject.empty() ? std::string(exchange->peer()) : identity->subject;
     question.abandoned = [exchange] { return exchange->abandoned(); };
-    // Without policies everybody who may read the table would get the rows of all tenants.
-    const bool needs_policies = description->access == wire::Access::Tenant && !identity->every_tenant;
-    question.done = [this, exchange, needs_policies, before = hub.complete_head()](const Answer& answer) {
-        answer_snapshot(*exchange, answer, needs_policies, before);
+    question.done = [this, exchange, name = schema + "." + table, every_tenant = identity->every_tenant,
+                     before = hub.complete_head()](const Answer& answer) {
+        answer_snapshot(*exchange, answer, name, every_tenant, before);
     };
     pool_.ask(std::move(question));
 }
 
-void Api::answer_snapshot(Exchange& exchange, const Answer& answer, bool needs_policies,
-                          protocol::Cursor before) {
+void Api::answer_snapshot(Exchange& exchange, const Answer& answer, const std::string& name,
+                          bool every_tenant, protocol::Cursor before) {
     if (!answer.ok) {
         reply_with_error(exchange, answer);
         return;
     }
     const auto& config = server_.config();
     const auto& row = answer.rows[0];
-    if (needs_policies && row[3] != "t") {
+    const auto& access = row[3]; // as of the same moment: what we know of the table may be old
+    if (!access) {
+        not_streamed(exchange, name);
+        return;
+    }
+    // Without policies everybody who may read the table would get the rows of all tenants.
+    if (*access != "public" && !every_tenant && row[4] != "t") {
         exchange.fail(
             403, "forbidden",
             "the table has no row-level security for the caller, who would see the rows of every tenant",
@@ -303,7 +319,7 @@ void Api::answer_snapshot(Exchange& exchange, const Answer& answer, bool needs_p
             "(realtime_tenant_ids())).");
         return;
     }
-    if (!row[4] && row[1] != "0") {
+    if (!row[5] && row[1] != "0") {
         exchange.fail(413, "too_large",
                       "the caller sees more than " + std::to_string(config.snapshot_rows) + " rows or " +
                           std::to_string(config.snapshot_bytes) + " bytes of the table",
@@ -312,19 +328,21 @@ void Api::answer_snapshot(Exchange& exchange, const Answer& answer, bool needs_p
     }
     const auto snapshot = stream::Snapshot::read(row[0].value_or(""));
     const hub::Hub& hub = server_.hub();
-    if (!snapshot || !hub.ready() || !hub.history.reaches(before)) {
-        // What the snapshot has not seen may have been forgotten while it was read.
+    const auto is_visible = [&](std::uint32_t xid) { return snapshot->sees(xid); };
+    if (!snapshot || !hub.ready() || !hub.history.reaches(before) ||
+        hub.history.has_forgotten_invisible(is_visible)) {
+        // What the snapshot has not seen may have been forgotten while it was read, or before when it waited for a standby.
         fail_for_now(exchange, "the changes behind the snapshot are not kept any more");
         return;
     }
     // Everything that the stream has shown and the snapshot has not seen comes again: the cursor stands before it.
-    const auto unseen = hub.history.first_invisible([&](std::uint32_t xid) { return snapshot->sees(xid); });
+    const auto unseen = hub.history.first_invisible(is_visible);
     protocol::Cursor cursor = hub.complete_head();
     if (unseen) {
         cursor = std::min(cursor, protocol::Cursor{unseen->lsn, 0, cursor.timeline});
     }
     Reply reply;
-    reply.body = "{\"cursor\":\"" + protocol::text_of(cursor) + "\",\"rows\":[" + row[4].value_or("") + "]}";
+    reply.body = "{\"cursor\":\"" + protocol::text_of(cursor) + "\",\"rows\":[" + row[5].value_or("") + "]}";
     exchange.reply(std::move(reply));
 }
 

@@ -19,13 +19,12 @@ EventStream::~EventStream() = default;
 
 void EventStream::begin(hub::IdentityPointer identity, std::vector<protocol::Binding> bindings,
                         std::optional<protocol::Cursor> since) {
-    expires_at_ = identity->expires_at;
-    schedule();
+    schedule(*identity);
     open(std::move(identity), std::move(bindings), since, false);
 }
 
-void EventStream::schedule() {
-    const double left = std::clamp(expires_at_ - hub_.unix_now(), 0.0, beat_seconds);
+void EventStream::schedule(const hub::Identity& owner) {
+    const double left = std::clamp(owner.expires_at - hub_.unix_now(), 0.0, beat_seconds);
     hub_.timers.schedule(*this, static_cast<web::Milliseconds>((hub_.now() + left) * 1000) + 1);
 }
 
@@ -35,11 +34,18 @@ void EventStream::deliver(const hub::FramePointer& frame) {
     look_at_queue();
 }
 
+bool EventStream::look_at_token() {
+    if (identity()->expires_at > hub_.unix_now()) {
+        return false;
+    }
+    on_notice(false, identity()->expires_at == 0 ? "Token was revoked" : "Token has expired", false);
+    close();
+    socket_.close(0, {});
+    return true;
+}
+
 void EventStream::on_time() {
-    if (expires_at_ <= hub_.unix_now()) {
-        on_notice(false, "Token has expired", false);
-        close();
-        socket_.close(0, {});
+    if (look_at_token()) {
         return;
     }
     if (live()) {
@@ -47,7 +53,7 @@ void EventStream::on_time() {
     } else {
         socket_.send(hub::Frame::raw({":\n\n"}));
     }
-    schedule();
+    schedule(*identity());
 }
 
 bool EventStream::on_open() {

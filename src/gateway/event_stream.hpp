@@ -17,6 +17,8 @@ class EventStream final : public hub::Feed, public hub::Alarm {
 
     void deliver(const hub::FramePointer& frame) override;
     void on_time() override;
+    // Ends when the token has expired. Whether it has.
+    bool look_at_token();
     std::uint64_t delivered() const { return delivered_; }
 
   private:
@@ -29,11 +31,10 @@ class EventStream final : public hub::Feed, public hub::Alarm {
     void on_tenant_lost(const std::string&) override {}
     void on_live() override;
     std::size_t queued_bytes() const override;
-    void schedule();
+    void schedule(const hub::Identity& owner);
 
     Socket& socket_;
     std::uint64_t delivered_ = 0;
-    double expires_at_ = 0; // Unix time, seconds
 };
 
 } // namespace gateway

@@ -118,7 +118,7 @@ std::string Figures::text(bool with_tenants) const {
         ++sessions;
         channels += socket->session()->channel_count();
         for (const hub::ChannelReport& report : socket->session()->report()) {
-            for (const std::string& tenant : report.tenants) {
+            for (const auto& [tenant, traffic] : report.tenants) {
                 ++tenants[tenant];
             }
         }

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "gateway/socket.hpp"
+#include "protocol/column_value.hpp"
 #include "wire/byte_buffer.hpp"
 #include "wire/json_check.hpp"
 #include "wire/json_text.hpp"
@@ -25,17 +26,60 @@ constexpr Action actions[] = {
     {"widget-realtime-enhanced", "process_batch"},      {"widget-realtime-enhanced", "get_status"},
 };
 
-// The action that a body names.
+void take_member(simdjson::ondemand::object& object, std::string_view name, std::string& text) {
+    for (auto member : object) {
+        std::string_view key;
+        simdjson::ondemand::value value;
+        if (member.unescaped_key().get(key) != simdjson::SUCCESS) {
+            return;
+        }
+        const bool wanted = key == name; // before the value is read, which may take the place of the key
+        if (member.value().get(value) != simdjson::SUCCESS) {
+            return;
+        }
+        if (wanted) {
+            text = json::string_in(value).value_or("");
+        }
+    }
+}
+
+// A text that an object names; of several ones the last, which is the one that jsonb keeps.
 std::string member_text(const std::string& body, std::string_view name) {
     json::Reader reader;
     simdjson::ondemand::document document;
     simdjson::ondemand::object object;
-    simdjson::ondemand::value value;
-    if (!reader.read(body, document) || document.get_object().get(object) != simdjson::SUCCESS ||
-        object.find_field_unordered(name).get(value) != simdjson::SUCCESS) {
-        return {};
+    std::string text;
+    if (reader.read(body, document) && document.get_object().get(object) == simdjson::SUCCESS) {
+        take_member(object, name, text);
     }
-    return json::string_in(value).value_or("");
+    return text;
+}
+
+// The tenants that a body names, an object or an array of objects; each once, as the database writes them.
+std::vector<std::string> tenants_named(const std::string& body) {
+    json::Reader reader;
+    simdjson::ondemand::document document;
+    simdjson::ondemand::array array;
+    std::vector<std::string> names;
+    if (body[body.find_first_not_of(" \t\r\n")] != '[') {
+        names.push_back(member_text(body, "tenantId"));
+    } else if (reader.read(body, document) && document.get_array().get(array) == simdjson::SUCCESS) {
+        for (auto element : array) {
+            simdjson::ondemand::object object;
+            if (element.get_object().get(object) == simdjson::SUCCESS) {
+                take_member(object, "tenantId", names.emplace_back());
+            }
+        }
+    }
+    std::vector<std::string> tenants;
+    for (const std::string& name : names) {
+        if (auto tenant = protocol::uuid_in(name)) {
+            tenants.push_back(std::move(*tenant));
+        }
+    }
+    std::sort(tenants.begin(), tenants.end());
+    tenants.erase(std::unique(tenants.begin(), tenants.end()), tenants.end());
+    return tenants;
 }
 
 // The object with a member more in front, unless it has it. `json` is an object.
@@ -97,28 +141,42 @@ void Api::handle_function(const std::shared_ptr<Exchange>& exchange, std::string
         body = with_member(body, "connectionId", exchange->head().header("x-connection-id").value_or(""));
         body = with_member(body, "batchId", exchange->head().header("x-batch-id").value_or(""));
     }
-    // The database decides whether the caller belongs to the tenant. Only a call that was allowed counts for it, so that
-    // strangers cannot use up what a tenant may ask.
-    const std::string tenant = member_text(body, "tenantId");
-    const std::string who = tenant.empty() ? std::string() : "tenant " + tenant;
-    if (!who.empty() && !server_.has_room_for(who)) {
-        refuse_for_rate(*exchange, who);
-        return;
+    // Only calls for tenants of the caller count, so that strangers cannot use up what a tenant may ask; the database says which
+    // those are.
+    const std::vector<std::string> tenants = tenants_named(body);
+    std::string list;
+    for (const std::string& tenant : tenants) {
+        if (!server_.has_room_for("tenant " + tenant)) {
+            refuse_for_rate(*exchange, "tenant " + tenant);
+            return;
+        }
+        list += (list.empty() ? "" : ",") + tenant;
     }
     Question question;
-    question.statement = "SELECT " + std::string(action->name) + "($1::jsonb - 'action')::text";
+    question.statement = "SELECT " + std::string(action->name) +
+                         "($1::jsonb - 'action')::text, (SELECT pg_catalog.string_agg(t::text, ',') "
+                         "FROM pg_catalog.unnest(realtime_tenant_ids()) t WHERE t = ANY ($2::uuid[]))";
     question.parameters.emplace_back(std::move(body));
+    question.parameters.emplace_back("{" + list + "}");
     question.role = role;
     question.claims = identity->claims;
     question.owner = identity->subject.empty() ? std::string(exchange->peer()) : identity->subject;
     question.abandoned = [exchange] { return exchange->abandoned(); };
-    question.done = [this, exchange, who](const Answer& answer) {
+    question.done = [this, exchange, named = identity->every_tenant ? tenants : std::vector<std::string>()](
+                        const Answer& answer) {
         if (!answer.ok) {
             reply_with_error(*exchange, answer);
             return;
         }
-        if (!who.empty()) {
-            server_.count_request(who);
+        for (const std::string& tenant : named) {
+            server_.count_request("tenant " + tenant);
+        }
+        const std::string text = answer.rows.empty() ? std::string() : answer.rows[0][1].value_or("");
+        std::string_view own = text;
+        while (!own.empty()) {
+            const std::size_t comma = std::min(own.find(','), own.size());
+            server_.count_request("tenant " + std::string(own.substr(0, comma)));
+            own.remove_prefix(std::min(comma + 1, own.size()));
         }
         Reply reply;
         reply.body = answer.rows.empty() ? "null" : answer.rows[0][0].value_or("null");

@@ -132,7 +132,7 @@ std::vector<std::string> claimed_tenants(const std::string& claims, std::string_
         }
         if (type == simdjson::ondemand::json_type::string) {
             if (const auto text = json::string_in(one); text && !text->empty()) {
-                tenants.push_back(*text);
+                tenants.push_back(protocol::tenant_named(*text));
             }
         } else if (type == simdjson::ondemand::json_type::number) {
             tenants.emplace_back(json::raw_json(one));
@@ -190,27 +190,40 @@ std::string TokenGatekeeper::build(const std::string& fetched, std::shared_ptr<t
 }
 
 std::string TokenGatekeeper::load() {
-    std::string fetched;
     if (!config_.jwks_url.empty()) {
+        std::string fetched;
         if (std::string fault = fetch(config_.jwks_url, fetched); !fault.empty()) {
             return fault;
         }
+        fetched_ = std::move(fetched);
     }
-    std::shared_ptr<token::Keys> keys;
-    if (std::string fault = build(fetched, keys); !fault.empty()) {
-        return fault;
+    return use();
+}
+
+std::string TokenGatekeeper::reload() {
+    if (config_.jwks_url.empty()) {
+        fetched_.clear();
     }
-    if (std::string fault = load_api_keys(); !fault.empty()) {
-        return fault;
-    }
-    keys_ = std::move(keys);
+    std::string fault = use();
+    refresh();
+    return fault;
+}
+
+// What is revoked in one place is so whatever is wrong with another.
+std::string TokenGatekeeper::use() {
     verified_.clear();
-    return {};
+    std::string fault = load_api_keys();
+    std::shared_ptr<token::Keys> keys;
+    std::string of_tokens = build(fetched_, keys);
+    if (of_tokens.empty()) {
+        keys_ = std::move(keys);
+    }
+    return fault.empty() ? of_tokens : fault + (of_tokens.empty() ? "" : "; ") + of_tokens;
 }
 
 // Lines KEY=ROLE. Keys are looked up by their digest, so that no time tells how much of one was right.
 std::string TokenGatekeeper::load_api_keys() {
-    std::unordered_map<std::string, hub::IdentityPointer> keys;
+    std::unordered_map<std::string, std::shared_ptr<hub::Identity>> keys;
     if (!config_.api_keys_file.empty()) {
         std::string content, fault;
         if (!read_file(config_.api_keys_file, content, fault)) {
@@ -240,6 +253,15 @@ std::string TokenGatekeeper::load_api_keys() {
                                                identity->role) != config_.service_roles.end();
             identity->expires_at = std::numeric_limits<double>::max();
             keys.emplace(digest_of(line.substr(0, sign)), std::move(identity));
+        }
+    }
+    for (const auto& [digest, identity] : api_keys_) {
+        const auto now = keys.find(digest);
+        if (now != keys.end() && now->second->role == identity->role &&
+            now->second->every_tenant == identity->every_tenant) {
+            now->second = identity;
+        } else {
+            identity->expires_at = 0; // whoever still works with it is told soon
         }
     }
     api_keys_ = std::move(keys);
@@ -288,6 +310,7 @@ void TokenGatekeeper::refresh() {
                 spdlog::warn("keys: {}; those that are known stay", mine->fault);
                 return;
             }
+            keeper.fetched_ = std::move(mine->content);
             keeper.keys_ = std::move(keys);
             keeper.verified_.clear();
         });

@@ -18,8 +18,11 @@ class TokenGatekeeper final : public hub::Gatekeeper {
     TokenGatekeeper(uv_loop_t* loop, const Config& config);
     ~TokenGatekeeper();
 
-    // Reads everything anew, the address included, and waits for it. Empty, or what is wrong; then the old keys stay.
+    // Reads everything, the address included, and waits for it. Empty, or what is wrong.
     std::string load();
+    // Reads the files anew, and the address without waiting for it. Empty, or what is wrong with a file; what it held stays. Keys of
+    // api-keys-file that are gone are revoked: their identities expire.
+    std::string reload();
     void start(); // looks again every jwks-refresh seconds, without waiting
 
     std::variant<hub::IdentityPointer, hub::Denial> identify(std::string_view token) override;
@@ -30,6 +33,7 @@ class TokenGatekeeper final : public hub::Gatekeeper {
     struct Fetch;
     std::string build(const std::string& fetched, std::shared_ptr<token::Keys>& keys) const;
     std::string load_api_keys();
+    std::string use();
     void refresh();
 
     uv_loop_t* loop_;
@@ -37,7 +41,8 @@ class TokenGatekeeper final : public hub::Gatekeeper {
     std::shared_ptr<const token::Keys> keys_ = std::make_shared<token::Keys>();
     // Verified tokens by their SHA-256: a page with ten channels shows its token ten times.
     std::unordered_map<std::string, hub::IdentityPointer> verified_;
-    std::unordered_map<std::string, hub::IdentityPointer> api_keys_; // by their SHA-256
+    std::unordered_map<std::string, std::shared_ptr<hub::Identity>> api_keys_; // by their SHA-256
+    std::string fetched_;                                                      // from the address, lately
     uv_timer_t* timer_;
     bool fetching_ = false;
 };

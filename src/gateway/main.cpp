@@ -230,12 +230,20 @@ class Daemon {
                 parsed.config->database_url != config_.database_url || parsed.config->slot != config_.slot ||
                 parsed.config->publication != config_.publication ||
                 parsed.config->pool_size != config_.pool_size || parsed.config->io_uring != config_.io_uring;
+            // Nor at the next reconnect, when nobody expects it any more.
+            parsed.config->listen = config_.listen;
+            parsed.config->database_url = config_.database_url;
+            parsed.config->slot = config_.slot;
+            parsed.config->publication = config_.publication;
+            parsed.config->pool_size = config_.pool_size;
+            parsed.config->io_uring = config_.io_uring;
             config_ = std::move(*parsed.config);
             set_up_log(config_);
             server_.reload();
-            if (const std::string fault = gatekeeper_.load(); !fault.empty()) {
+            if (const std::string fault = gatekeeper_.reload(); !fault.empty()) {
                 spdlog::error("keys: {}; those that are known stay", fault);
             }
+            server_.look_at_tokens();
             spdlog::info("settings were read again{}", restart ? "; some take effect after a restart" : "");
         }
         notify_systemd("READY=1");

@@ -54,6 +54,10 @@ class Pool::Worker final : public Link {
         } else if (connecting_ && now - began_ > 15) {
             disconnect();
             on_lost("the connection could not be made in time");
+        } else if (unsent_) {
+            const std::string why = one_line(PQerrorMessage(connection()));
+            disconnect();
+            on_lost("a question cannot be sent: " + why);
         } else if (question_ && now - began_ > static_cast<double>(pool_.config_.query_timeout) / 1000 + 5) {
             // statement_timeout should have ended it: nobody answers any more.
             disconnect();
@@ -66,31 +70,37 @@ class Pool::Worker final : public Link {
         answer_ = Answer();
         began_ = seconds(loop_);
         PGconn* const c = connection();
-        PQenterPipelineMode(c);
+        bool sent = PQenterPipelineMode(c) == 1;
         answer_index_ = 1; // behind the result of the settings
         // Everything up to the synchronisation is one transaction, so what is set for it is gone behind it, whatever happens.
         const char* settings[] = {question_->role.empty() ? "none" : question_->role.c_str(),
                                   question_->claims.c_str(), question_->read_only ? "on" : nullptr};
-        PQsendQueryParams(c,
-                          "SELECT pg_catalog.set_config('transaction_read_only', "
-                          "COALESCE($3, pg_catalog.current_setting('transaction_read_only')), true), "
-                          "pg_catalog.set_config('role', $1, true), "
-                          "pg_catalog.set_config('request.jwt.claims', $2, true)",
-                          3, nullptr, settings, nullptr, nullptr, 0);
+        sent = sent &&
+               PQsendQueryParams(c,
+                                 "SELECT pg_catalog.set_config('transaction_read_only', "
+                                 "COALESCE($3, pg_catalog.current_setting('transaction_read_only')), true), "
+                                 "pg_catalog.set_config('role', $1, true), "
+                                 "pg_catalog.set_config('request.jwt.claims', $2, true)",
+                                 3, nullptr, settings, nullptr, nullptr, 0) == 1;
         auto& name = names_[question_->statement];
         if (name.empty()) {
             name = "s" + std::to_string(++last_name_);
-            PQsendPrepare(c, name.c_str(), question_->statement.c_str(), 0, nullptr);
+            sent = sent && PQsendPrepare(c, name.c_str(), question_->statement.c_str(), 0, nullptr) == 1;
             ++answer_index_;
         }
         std::vector<const char*> values;
         for (const auto& parameter : question_->parameters) {
             values.push_back(parameter ? parameter->c_str() : nullptr);
         }
-        PQsendQueryPrepared(c, name.c_str(), static_cast<int>(values.size()), values.data(), nullptr, nullptr,
-                            0);
-        PQpipelineSync(c);
+        sent = sent &&
+               PQsendQueryPrepared(c, name.c_str(), static_cast<int>(values.size()), values.data(), nullptr,
+                                   nullptr, 0) == 1 &&
+               PQpipelineSync(c) == 1;
         index_ = 0;
+        unsent_ = !sent;
+        if (unsent_) {
+            return; // without the settings it would run as the gateway; tick() gives the connection up
+        }
         flush();
     }
 
@@ -199,7 +209,7 @@ class Pool::Worker final : public Link {
     }
 
     void on_lost(const std::string& why) override {
-        connecting_ = ready_ = false;
+        connecting_ = ready_ = unsent_ = false;
         names_.clear();
         retry_at_ = seconds(loop_) + retry_seconds;
         if (pool_.problem_ != why && !pool_.stopped_) {
@@ -215,7 +225,7 @@ class Pool::Worker final : public Link {
     std::unordered_map<std::string, std::string> names_; // of prepared statements
     std::uint64_t last_name_ = 0;
     int index_ = 0, answer_index_ = 0; // of the results of a question
-    bool ready_ = false, connecting_ = false, installed_ = false;
+    bool ready_ = false, connecting_ = false, installed_ = false, unsent_ = false;
     double retry_at_ = 0, began_ = 0;
 };
 

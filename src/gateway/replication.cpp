@@ -17,6 +17,9 @@ constexpr double confirm_seconds = 1; // after which a new confirmation is told
 constexpr double silence_asks = 20;   // s without a message until the server is asked whether it is there
 constexpr double silence_ends = 60;   // s until the connection is given up
 constexpr double connect_ends = 15;   // s for connecting and starting
+constexpr double create_ends =
+    86400;                          // s for making the slot: the server waits for all transactions that write
+constexpr double create_tells = 10; // s after which the log says so
 constexpr std::size_t turn_bytes = 1 << 20; // read before others get their turn
 
 constexpr std::size_t data_head = 1 + 8 + 8 + 8;      // w, start, end of WAL, time
@@ -36,6 +39,9 @@ void write_u64(char* at, std::uint64_t value) {
         value >>= 8;
     }
 }
+
+constexpr const char* slot_waits = "the server makes the slot when the transactions that write now have "
+                                   "ended; look for old ones in pg_stat_activity";
 
 // A WAL address as PostgreSQL writes it; 0 for anything else.
 std::uint64_t read_lsn(const char* text) {
@@ -110,8 +116,12 @@ void Replication::on_tick() {
         return;
     }
     if (step_ != Step::Stream) {
-        if (now - connect_began_ > connect_ends) {
+        const bool creating = step_ == Step::CreateSlot;
+        if (now - connect_began_ > (creating ? create_ends : connect_ends)) {
             give_up("the server did not answer in time");
+        } else if (creating && problem_ != slot_waits && now - connect_began_ > create_tells) {
+            spdlog::warn("replication: {}", slot_waits);
+            problem_ = slot_waits;
         }
         return;
     }
@@ -351,6 +361,10 @@ void Replication::on_slot_found(const PGresult* result) {
         return;
     }
     slot_confirmed_ = read_lsn(PQgetvalue(result, 0, 3));
+    if (slot_confirmed_ == 0) {
+        give_up("slot \"" + config_.slot + "\" is still being made by somebody else");
+        return;
+    }
     begin_stream();
 }
 

@@ -1,6 +1,8 @@
 #include "gateway/reporter.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
 #include <utility>
 
 #include "gateway/log.hpp"
@@ -34,7 +36,8 @@ std::string subscription_type(std::string_view name) {
     return type.empty() || type == "*" ? "channel" : type;
 }
 
-std::string row_of(const std::string& tenant, std::string_view connection, const hub::ChannelReport& report) {
+std::string row_of(const std::string& tenant, const hub::ChannelReport::Traffic& traffic,
+                   std::string_view connection, const hub::ChannelReport& report) {
     wire::ByteBuffer row(1U << 16);
     row.append("{\"tenant_id\":");
     wire::write_json_string(row, tenant);
@@ -43,9 +46,8 @@ std::string row_of(const std::string& tenant, std::string_view connection, const
     row.append(",\"connection_id\":");
     wire::write_json_string(row, connection);
     for (const auto& [name, value] :
-         {std::pair{",\"received\":", report.messages_sent},
-          std::pair{",\"sent\":", report.messages_received}, std::pair{",\"errors\":", report.errors},
-          std::pair{",\"bytes\":", report.bytes_sent}}) {
+         {std::pair{",\"received\":", traffic.messages}, std::pair{",\"sent\":", report.messages_received},
+          std::pair{",\"errors\":", report.errors}, std::pair{",\"bytes\":", traffic.bytes}}) {
         row.append(name);
         wire::write_uint64(row, value);
     }
@@ -55,34 +57,43 @@ std::string row_of(const std::string& tenant, std::string_view connection, const
 
 } // namespace
 
+// Each connection has a time of its own within the interval: all at once would hold up everything else.
+bool Reporter::is_due(std::string_view connection, double interval, double now) const {
+    constexpr std::size_t places = 1024;
+    const double phase = interval * static_cast<double>(std::hash<std::string_view>()(connection) % places) /
+                         static_cast<double>(places);
+    return std::floor((now - phase) / interval) > std::floor((last_ - phase) / interval);
+}
+
 void Reporter::tick() {
+    constexpr double seconds_between_looks = 1;
     const double now = server_.hub().now();
     const unsigned interval = server_.config().report_interval;
-    if (interval == 0 || now < next_) {
+    if (interval == 0 || now - last_ < seconds_between_looks) {
         return;
     }
-    const bool first = next_ == 0;
-    next_ = now + interval;
-    if (first || !pool_.any_connected()) {
+    if (last_ == 0 || !pool_.any_connected()) {
+        last_ = now;
         return;
     }
     std::vector<std::string> rows;
     for (const Socket* socket : server_.sockets()) {
-        if (socket->session() == nullptr) {
+        if (socket->session() == nullptr || !is_due(socket->connection_id(), interval, now)) {
             continue;
         }
         for (const hub::ChannelReport& report : socket->session()->report()) {
-            for (const std::string& tenant : report.tenants) {
+            for (const auto& [tenant, traffic] : report.tenants) {
                 if (!protocol::uuid_in(tenant)) {
                     continue; // monitoring knows tenants as uuids
                 }
-                rows.push_back(row_of(tenant, socket->connection_id(), report));
+                rows.push_back(row_of(tenant, traffic, socket->connection_id(), report));
                 if (rows.size() == rows_at_once) {
                     send(std::exchange(rows, {}));
                 }
             }
         }
     }
+    last_ = now;
     if (!rows.empty()) {
         send(std::move(rows));
     }

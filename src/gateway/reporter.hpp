@@ -9,17 +9,18 @@ namespace gateway {
 class Reporter {
   public:
     Reporter(Server& server, Pool& pool) : server_(server), pool_(pool) {}
-    // Reports when it is time again.
+    // Reports those whose time has come.
     void tick();
 
     std::uint64_t failed() const { return failed_; }
 
   private:
+    bool is_due(std::string_view connection, double interval, double now) const;
     void send(std::vector<std::string> rows);
 
     Server& server_;
     Pool& pool_;
-    double next_ = 0;
+    double last_ = 0; // look at who is due; 0: none yet
     std::uint64_t failed_ = 0;
     bool said_ = false;
 };

@@ -89,6 +89,16 @@ void Server::reload() {
     // Well below the limit at which a socket is closed, with room for what is not paced: broadcasts and answers.
     hub_.limits.replay_queue_bytes = config_.send_queue_bytes / 4;
     hub_.history.set_limits({config_.resume_window, config_.resume_bytes});
+    hub_.people.set_memory(config_.resume_window);
+}
+
+void Server::look_at_tokens() {
+    const auto sockets = sockets_;
+    for (Socket* socket : sockets) {
+        if (sockets_.count(socket) != 0) {
+            socket->look_at_tokens();
+        }
+    }
 }
 
 std::string Server::new_id(const char* prefix) {

@@ -56,6 +56,8 @@ class Server {
     void destroy_all();
     bool draining() const { return draining_; }
     void reload();
+    // Behind a change of keys.
+    void look_at_tokens();
 
     // As those of RequestRates, with the setting requests-per-second.
     bool may_request(const std::string& who);

@@ -156,7 +156,12 @@ void Socket::on_read(ssize_t size, const char* bytes) {
     const std::string_view view(bytes, static_cast<std::size_t>(size));
     switch (state_) {
     case State::Request:
-        feed_request(view);
+        if (pending_.empty()) {
+            feed_request(view);
+        } else {
+            pending_ += view; // behind what came while the last request was answered
+            go_on();
+        }
         break;
     case State::Waiting:
         pending_ += view;
@@ -414,6 +419,14 @@ void Socket::begin_events(const web::RequestHead& head, std::unique_ptr<EventStr
     id_ = server_.new_id("sse");
     schedule(server_.config().stall_timeout);
     send(hub::Frame::raw({bytes}));
+}
+
+void Socket::look_at_tokens() {
+    if (state_ == State::WebSocket) {
+        session_->look_at_tokens();
+    } else if (state_ == State::Events) {
+        events_->look_at_token();
+    }
 }
 
 // A socket that only sits there costs a place, and an unfinished message memory.

@@ -54,6 +54,8 @@ class Socket final : public hub::Connection, private hub::Alarm {
     // False when it was on its way already.
     bool drain();
     void destroy(); // at once
+    // Ends what goes on with a token that was revoked.
+    void look_at_tokens();
 
     const hub::Session* session() const { return session_.get(); }
     bool is_event_stream() const { return events_ != nullptr; }

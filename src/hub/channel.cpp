@@ -1,6 +1,7 @@
 #include "hub/channel.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <random>
 #include <utility>
 
@@ -131,6 +132,9 @@ bool Channel::on_open() {
     session_.write([&](wire::ByteBuffer& out) {
         protocol::write_join_reply(out, session_.version_, join_ref_, ref_, topic(), bindings_, ids_);
     });
+    for (protocol::Binding& binding : bindings_) {
+        std::string().swap(binding.request); // it was only to be echoed
+    }
     hub_.topics.join(member_, Topics::name_of(topic(), room_tenant_));
     if (member_.wants_presence) {
         session_.connection_.send(Topics::state_for(member_));
@@ -184,10 +188,11 @@ void Channel::on_live() {
 // The stock client joins again, by then with a token if there is one. If not, it shall have what is for everybody.
 bool Channel::goes_on_without_user() {
     constexpr std::size_t most = 1000;
-    if (session_.refused_.count(topic()) != 0 || session_.refused_.size() == most) {
+    const std::size_t hash = std::hash<std::string>()(topic());
+    if (session_.refused_.count(hash) != 0 || session_.refused_.size() == most) {
         return true;
     }
-    session_.refused_.insert(topic());
+    session_.refused_.insert(hash);
     return false;
 }
 
@@ -227,6 +232,18 @@ void Channel::deliver(const FramePointer& frame) {
     bytes_sent_ += frame->size();
     connection_.send(frame);
     look_at_queue();
+}
+
+void Channel::deliver_row(const FramePointer& frame, std::string_view tenant) {
+    if (!identity()->every_tenant && !tenant.empty()) {
+        auto rows = rows_of_.find(tenant);
+        if (rows == rows_of_.end()) {
+            rows = rows_of_.emplace(tenant, ChannelReport::Traffic()).first;
+        }
+        ++rows->second.messages;
+        rows->second.bytes += frame->size();
+    }
+    deliver(frame);
 }
 
 void Channel::send_cursor_if_moved() {
@@ -299,13 +316,19 @@ void Channel::on_time() {
               : on_refused("InitializingProjectConnection", why);
         return;
     }
+    schedule_expiry();
+    look_at_token();
+}
+
+void Channel::look_at_token() {
     const double over = hub_.unix_now() - identity()->expires_at;
-    if (over < 0) {
-        schedule_expiry();
+    if (!replied_ || ended_ || over < 0) {
         return;
     }
     ++hub_.counters.tokens_expired;
-    fail("Token has expired " + std::to_string(static_cast<long long>(over)) + " seconds ago");
+    fail(identity()->expires_at == 0
+             ? "Token was revoked"
+             : "Token has expired " + std::to_string(static_cast<long long>(over)) + " seconds ago");
 }
 
 void Channel::on_message(const protocol::ClientMessage& message) {
@@ -365,6 +388,11 @@ void Channel::on_presence(const protocol::ClientMessage& message) {
         reply(message, false, R"({"reason":"presence is an object with event and payload"})");
         return;
     }
+    if (member_.silent) {
+        reply(message, false,
+              R"({"reason":"it is not known now whether the caller is a member of the tenant"})");
+        return;
+    }
     if (event == "untrack") {
         hub_.topics.untrack(member_);
         reply(message, true);
@@ -381,6 +409,11 @@ void Channel::on_presence(const protocol::ClientMessage& message) {
     if ((member_.presence_reference.empty() && Topics::tracked(member_) >= hub_.limits.presence_per_topic) ||
         Topics::tracked_bytes(member_) + payload.size() > hub_.limits.presence_topic_bytes) {
         reply(message, false, R"({"reason":"Presence limit of the topic reached"})");
+        return;
+    }
+    if (session_.tracked_bytes() - member_.presence_bytes + payload.size() >
+        hub_.limits.presence_topic_bytes) {
+        reply(message, false, R"({"reason":"Presence limit of the socket reached"})");
         return;
     }
     if (!hub_.topics.track(member_, payload)) {
@@ -418,10 +451,15 @@ ChannelReport Channel::report() const {
     const bool has_table = !bindings_.empty() && bindings_.front().table != "*";
     report.subscription_type =
         has_table ? bindings_.front().table : topic().substr(std::string_view("realtime:").size());
-    report.tenants = sight().tenants;
-    report.messages_sent = messages_sent_;
+    const ChannelReport::Traffic all{messages_sent_, bytes_sent_};
+    const std::vector<std::string> tenants = room_tenant_ ? std::vector{*room_tenant_} : sight().tenants;
+    for (const std::string& tenant : tenants) {
+        const auto rows = rows_of_.find(tenant);
+        report.tenants.emplace_back(tenant, tenants.size() == 1      ? all
+                                            : rows != rows_of_.end() ? rows->second
+                                                                     : ChannelReport::Traffic());
+    }
     report.messages_received = messages_received_;
-    report.bytes_sent = bytes_sent_;
     report.errors = errors_;
     return report;
 }

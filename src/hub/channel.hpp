@@ -1,10 +1,12 @@
 // A channel: what phx_join asked for, from its reply to its end.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "hub/feed.hpp"
 #include "hub/session.hpp"
@@ -29,9 +31,12 @@ class Channel final : public Feed, public Alarm {
     bool ended() const { return ended_; }
     ChannelReport report() const;
     void send_cursor_if_moved();
+    std::size_t presence_bytes() const { return member_.presence_bytes; }
 
     void deliver(const FramePointer& frame) override;
+    void deliver_row(const FramePointer& frame, std::string_view tenant) override;
     void on_time() override;
+    void look_at_token();
 
   private:
     void advance() override;
@@ -63,6 +68,10 @@ class Channel final : public Feed, public Alarm {
     std::optional<std::string> room_tenant_; // of a private channel
     std::string wanted_tenant_;
     protocol::Cursor last_cursor_;
+    struct Hash : std::hash<std::string_view> {
+        using is_transparent = void;
+    };
+    std::unordered_map<std::string, ChannelReport::Traffic, Hash, std::equal_to<>> rows_of_; // by tenant
     std::uint64_t messages_sent_ = 0, messages_received_ = 0, bytes_sent_ = 0, errors_ = 0;
     double join_ends_ = 0;
     bool private_ = false, ack_ = false, wait_ = false, replied_ = false, ended_ = false;

@@ -7,7 +7,9 @@ namespace hub {
 
 namespace {
 
-constexpr int changes_at_once = 2000; // of one replay in one turn
+// What one replay may do in one turn: a change costs one, and a filter one more for each 512 bytes of the row that it looks
+// through. The first turn is taken while the client's join is read, so it is a short one.
+constexpr std::size_t work_at_once = 4000, first_work = 500, bytes_of_work = 512;
 
 } // namespace
 
@@ -245,17 +247,25 @@ void Feed::start() {
     position_ = hub_.history.first_behind(*first);
     replayed_ = *first;
     state_ = State::Replaying;
-    if (continue_replay()) {
+    if (replay(first_work)) {
         hub_.begin_replay(*this);
     }
 }
 
 bool Feed::continue_replay() {
+    return replay(work_at_once);
+}
+
+// Whether there is more to do.
+bool Feed::replay(std::size_t work) {
     if (state_ != State::Replaying) {
         return false;
     }
     const Sight all = sight();
-    for (int count = 0; count < changes_at_once; ++count) {
+    const auto filters =
+        static_cast<std::size_t>(std::count_if(subscription_.kinds.begin(), subscription_.kinds.end(),
+                                               [](const auto& kind) { return kind->filter != nullptr; }));
+    for (std::size_t done = 0; done < work;) {
         if (position_ < hub_.history.begin()) {
             refetch("the changes behind the given cursor were forgotten before they could be sent");
             go_live();
@@ -273,6 +283,8 @@ bool Feed::continue_replay() {
         }
         position_ = number + 1;
         replayed_ = change->cursor;
+        const std::size_t size = change->record.value_or("").size() + change->old_record.value_or("").size();
+        done += 1 + filters * (1 + size / bytes_of_work);
         if (change->kind == stream::Kind::Broadcast) {
             continue;
         }

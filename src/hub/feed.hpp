@@ -78,6 +78,7 @@ class Feed : public Watcher {
     bool tables_fit();
     bool may_see_something();
     void start();
+    bool replay(std::size_t work);
     void go_live();
     void refetch(const std::string& why);
     void suspend();

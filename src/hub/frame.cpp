@@ -73,12 +73,16 @@ FramePointer Frame::compressed(const FramePointer& frame, web::Compressor& compr
     if (frame->header_size_ == 0 || frame->size_ < worth_compressing) {
         return frame;
     }
+    if (frame->incompressible_) {
+        return frame;
+    }
     if (!frame->compressed_) {
         std::string packed;
         const std::string_view payload = frame->bytes().substr(frame->header_size_);
         // A control frame is never compressed, and never as large as this.
         const auto opcode = static_cast<web::Opcode>(frame->bytes().front() & 0x0f);
         if (!compressor.compress(payload, packed) || packed.size() >= payload.size()) {
+            frame->incompressible_ = true; // for all other sockets, too
             return frame;
         }
         char header[web::longest_frame_header];

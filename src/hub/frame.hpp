@@ -69,6 +69,7 @@ class Frame {
     std::uint32_t header_size_ = 0; // 0: no WebSocket message
     std::size_t size_ = 0;
     mutable FramePointer compressed_;
+    mutable bool incompressible_ = false;
 };
 
 } // namespace hub

@@ -11,13 +11,16 @@ namespace {
 constexpr double people_seconds = 1;        // between two looks at who has to be asked for again
 constexpr double refresh_seconds = 1;       // between two questions about the tables
 constexpr std::size_t replays_at_once = 16; // watchers that get a slice in one turn
+constexpr double replay_seconds = 0.005;    // after which others get their turn
 
 } // namespace
 
 Hub::Hub(const Clock& clock, Directory& directory, Catalog& catalog, Gatekeeper& gatekeeper_,
          const stream::HistoryLimits& history_limits)
     : people(directory), history(history_limits), gatekeeper(gatekeeper_),
-      timers(static_cast<web::Milliseconds>(clock.now() * 1000)), clock_(clock), catalog_(catalog) {}
+      timers(static_cast<web::Milliseconds>(clock.now() * 1000)), clock_(clock), catalog_(catalog) {
+    people.set_memory(history_limits.seconds);
+}
 
 void Hub::on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lost,
                           stream::Timelines timelines) {
@@ -39,8 +42,10 @@ void Hub::on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lo
     streaming_ = true;
     target_ = target;
     caught_up_ = head_.lsn >= target;
+    if (first || gap) {
+        people.forget(); // what became of memberships before the stream begins it does not tell
+    }
     if (gap) {
-        people.forget();
         const auto watchers = watchers_;
         for (Watcher* watcher : watchers) {
             if (watchers_.count(watcher) != 0) {
@@ -136,14 +141,21 @@ void Hub::tick() {
     router.send_cursors(head_, now());
     if (now() - last_people_ >= people_seconds) {
         last_people_ = now();
-        people.refresh(now());
+        people.refresh(now(), !ready());
+    }
+}
+
+void Hub::begin_replay(Watcher& watcher) {
+    if (std::find(replaying_.begin(), replaying_.end(), &watcher) == replaying_.end()) {
+        replaying_.push_back(&watcher);
     }
 }
 
 bool Hub::continue_replays() {
-    for (std::size_t turn = 0; turn < replays_at_once && !replaying_.empty(); ++turn) {
+    const double until = now() + replay_seconds;
+    for (std::size_t turn = 0; turn < replays_at_once && !replaying_.empty() && now() < until; ++turn) {
         Watcher* watcher = replaying_.front();
-        replaying_.erase(replaying_.begin());
+        replaying_.pop_front();
         if (watcher->continue_replay()) {
             replaying_.push_back(watcher);
         }
@@ -197,6 +209,8 @@ void Hub::end_refresh(std::optional<Tables> tables) {
     if (tables) {
         tables_ = std::move(*tables);
         tables_known_ = true;
+    } else {
+        refresh_wanted_ = true; // nobody can be served before they are known
     }
     for (auto& [version, then] : std::exchange(after_refresh_, {})) {
         if (version <= tables_version_) {

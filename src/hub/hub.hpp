@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -129,7 +130,7 @@ class Hub final : public stream::Sink {
     void add(Watcher& watcher) { watchers_.insert(&watcher); }
     void remove(Watcher& watcher);
     void wait(Watcher& watcher) { waiting_.insert(&watcher); }
-    void begin_replay(Watcher& watcher) { replaying_.push_back(&watcher); }
+    void begin_replay(Watcher& watcher);
     void note_lagging(Watcher& watcher) { lagging_.push_back(&watcher); }
 
     Router router;
@@ -162,7 +163,8 @@ class Hub final : public stream::Sink {
     stream::Timelines timelines_;
     double last_people_ = 0;
     std::unordered_set<Watcher*> watchers_, waiting_;
-    std::vector<Watcher*> replaying_, lagging_;
+    std::deque<Watcher*> replaying_; // each once
+    std::vector<Watcher*> lagging_;
     std::shared_ptr<Hub*> self_ = std::make_shared<Hub*>(this);
 };
 

@@ -15,8 +15,9 @@ struct Identity {
     std::string role;
     bool every_tenant = false;                // by its role
     std::vector<std::string> claimed_tenants; // named by the token itself
-    double expires_at = 0;                    // Unix time, seconds
+    double expires_at = 0;                    // Unix time, seconds; 0 as soon as what proved it is revoked
 };
+// Of one thread.
 using IdentityPointer = std::shared_ptr<const Identity>;
 
 struct Denial {

@@ -15,7 +15,7 @@ struct Limits {
     std::size_t broadcast_bytes = 256 * 1024;
     std::size_t presence_bytes = 64 * 1024;
     std::size_t presence_per_topic = 1000;
-    std::size_t presence_topic_bytes = 1024 * 1024; // of all that is tracked on a topic
+    std::size_t presence_topic_bytes = 1024 * 1024; // of all that is tracked on a topic, or by a socket
     double join_timeout = 8; // seconds until a join is answered; the stock client waits for 10
     std::size_t topic_bytes = 1024;
     std::size_t replay_queue_bytes =

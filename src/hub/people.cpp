@@ -17,6 +17,8 @@ constexpr std::size_t most_events = 100'000;
 constexpr double kept_seconds = 30;
 // Transaction numbers have 32 bits in the stream: an answer must not become two billion transactions old.
 constexpr double fresh_seconds = 6 * 3600;
+// While the stream does not tell what becomes of memberships.
+constexpr double fresh_seconds_without_stream = 30;
 
 std::string text_member(const std::optional<std::string_view>& row, std::string_view column) {
     if (!row) {
@@ -178,10 +180,14 @@ void People::apply(const Event& event) {
 }
 
 void People::on_membership(const stream::Change& change, double now) {
-    while (!events_.empty() &&
-           (now - events_.front().time > event_seconds || events_.size() >= most_events)) {
+    while (!events_.empty() && (now - events_.front().time > std::max(event_seconds, memory_seconds_) ||
+                                events_.size() >= most_events)) {
+        if (events_.front().joined) {
+            forgotten_ = events_.front().cursor;
+        }
         events_.pop_front();
     }
+    bool unreadable = false;
     const auto note = [&](const std::optional<std::string_view>& row, bool joined) {
         Event event{now,
                     change.xid,
@@ -189,10 +195,12 @@ void People::on_membership(const stream::Change& change, double now) {
                     joined,
                     text_member(row, "user_id"),
                     text_member(row, "tenant_id")};
-        if (!event.subject.empty() && !event.tenant.empty()) {
-            apply(event);
-            events_.push_back(std::move(event));
+        if (event.subject.empty() || event.tenant.empty()) {
+            unreadable = true;
+            return;
         }
+        apply(event);
+        events_.push_back(std::move(event));
     };
     if (change.kind == stream::Kind::Truncate) {
         const Event event{now, change.xid, change.cursor, false, {}, {}};
@@ -206,7 +214,7 @@ void People::on_membership(const stream::Change& change, double now) {
         }
         return;
     }
-    if (change.kind == stream::Kind::Update &&
+    if (change.kind == stream::Kind::Update && change.old_record && change.record &&
         text_member(change.old_record, "user_id") == text_member(change.record, "user_id") &&
         text_member(change.old_record, "tenant_id") == text_member(change.record, "tenant_id")) {
         return; // only the role
@@ -217,18 +225,28 @@ void People::on_membership(const stream::Change& change, double now) {
     if (change.kind != stream::Kind::Delete) {
         note(change.record, true);
     }
+    if (unreadable) {
+        // Somebody has put another replica identity on the table. Everybody may be meant.
+        forgotten_ = change.cursor;
+        ask_everybody();
+    }
 }
 
-void People::refresh(double now) {
+void People::refresh(double now, bool stream_is_behind) {
     now_ = now;
+    if (!stream_is_behind) {
+        stream_was_there_ = now;
+    }
+    // Not at once: a stream that comes back soon tells it in order.
+    const double fresh =
+        now - stream_was_there_ > fresh_seconds_without_stream ? fresh_seconds_without_stream : fresh_seconds;
     for (auto person = people_.begin(); person != people_.end();) {
         Person& known = person->second;
         if (known.left > 0 && now - known.left > kept_seconds) {
             person = people_.erase(person);
             continue;
         }
-        if (known.question == 0 &&
-            (known.unanswered || (known.snapshot && now - known.asked > fresh_seconds))) {
+        if (known.question == 0 && (known.unanswered || (known.snapshot && now - known.asked > fresh))) {
             known.unanswered = false;
             ask(known);
         }
@@ -246,6 +264,11 @@ std::vector<std::string> People::subjects() const {
 
 void People::forget() {
     events_.clear();
+    forgotten_ = {};
+    ask_everybody();
+}
+
+void People::ask_everybody() {
     for (const std::string& subject : subjects()) {
         const auto person = people_.find(subject);
         if (person == people_.end()) {
@@ -263,9 +286,9 @@ void People::forget() {
 }
 
 bool People::has_joined_behind(const std::string& subject, protocol::Cursor cursor) const {
-    return std::any_of(events_.begin(), events_.end(), [&](const Event& event) {
-        return event.joined && event.subject == subject && event.cursor > cursor;
-    });
+    return cursor < forgotten_ || std::any_of(events_.begin(), events_.end(), [&](const Event& event) {
+               return event.joined && event.subject == subject && event.cursor > cursor;
+           });
 }
 
 } // namespace hub

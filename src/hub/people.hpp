@@ -63,10 +63,13 @@ class People {
     void on_membership(const stream::Change& change, double now);
     // The stream has lost changes: everybody has to be asked for again, until there is an answer.
     void forget();
-    // Whether the person became a member of a tenant behind this place in the stream, as far as that is remembered.
+    // Whether the person became a member of a tenant behind this place in the stream, or may have: when that is not remembered.
     bool has_joined_behind(const std::string& subject, protocol::Cursor cursor) const;
     // Asks again what could not be answered or is old, and forgets who has not been here for a while; call it from time to time.
-    void refresh(double now);
+    // Answers become old soon while the stream is away or behind for longer.
+    void refresh(double now, bool stream_is_behind);
+    // How long memberships are remembered for has_joined_behind(); those that are forgotten count as everybody's.
+    void set_memory(double seconds) { memory_seconds_ = seconds; }
 
     std::size_t size() const { return people_.size(); }
 
@@ -90,6 +93,7 @@ class People {
         std::string subject, tenant; // both empty: everybody left every tenant
     };
     void ask(Person& person);
+    void ask_everybody();
     std::vector<std::string> subjects() const;
     template <class What> void tell(const std::string& subject, What what);
     void tell_difference(const std::string& subject, const std::vector<std::string>& before,
@@ -102,7 +106,8 @@ class People {
     std::unordered_map<std::string, Person> people_; // by subject
     std::deque<Event> events_;                       // of the last minutes
     std::uint64_t last_question_ = 0;
-    double now_ = 0;
+    double now_ = 0, stream_was_there_ = 0, memory_seconds_ = 0;
+    protocol::Cursor forgotten_; // of the last membership that began and is not among the events any more
     std::shared_ptr<People*> self_ = std::make_shared<People*>(this); // answers may come after our end
 };
 

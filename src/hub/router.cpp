@@ -366,7 +366,7 @@ std::size_t Router::deliver_to_audience(Audience& audience) {
     for_each_payload(audience.matches, [&](std::span<const Match> matches) {
         const FramePointer frame = writer_.frame(audience.shape->encoding, audience.shape->topic, matches);
         for (Subscription* member : audience.members) {
-            member->subscriber.deliver(frame);
+            member->subscriber.deliver_row(frame, writer_.tenant());
         }
     });
     // Behind the change, in the same write: a message of its own to everybody once a second would hold up the changes that
@@ -390,7 +390,8 @@ std::size_t Router::deliver_to_audience(Audience& audience) {
 
 bool Router::deliver(std::vector<Match>& matches, Subscription& subscription) {
     for_each_payload(matches, [&](std::span<const Match> group) {
-        subscription.subscriber.deliver(writer_.frame(subscription.encoding, subscription.topic, group));
+        subscription.subscriber.deliver_row(writer_.frame(subscription.encoding, subscription.topic, group),
+                                            writer_.tenant());
     });
     return !matches.empty();
 }

@@ -174,6 +174,7 @@ void Session::on_join(const protocol::ClientMessage& message) {
     if (join->tenant.empty()) {
         join->tenant = tenant_;
     }
+    join->tenant = protocol::tenant_named(join->tenant);
     auto identity = hub_.gatekeeper.identify(join->access_token ? *join->access_token : token_);
     if (const auto* denial = std::get_if<Denial>(&identity)) {
         refuse(denial->code + ": " + denial->message);
@@ -181,6 +182,24 @@ void Session::on_join(const protocol::ClientMessage& message) {
     }
     channels_.push_back(std::make_unique<Channel>(*this, message.topic, message));
     channels_.back()->join(std::move(*join), std::get<IdentityPointer>(identity));
+}
+
+void Session::look_at_tokens() {
+    std::vector<Channel*> channels;
+    for (const auto& channel : channels_) {
+        channels.push_back(channel.get());
+    }
+    for (Channel* channel : channels) {
+        channel->look_at_token(); // those that end are kept until the next message
+    }
+}
+
+std::size_t Session::tracked_bytes() const {
+    std::size_t bytes = 0;
+    for (const auto& channel : channels_) {
+        bytes += channel->presence_bytes();
+    }
+    return bytes;
 }
 
 std::vector<ChannelReport> Session::report() const {

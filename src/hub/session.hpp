@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hub/hub.hpp"
@@ -31,9 +32,13 @@ class Connection {
 
 // What a channel has cost and given, for the gateway's own reports of its connections.
 struct ChannelReport {
+    struct Traffic {
+        std::uint64_t messages = 0, bytes = 0; // sent to the client
+    };
     std::string subscription_type;
-    std::vector<std::string> tenants;
-    std::uint64_t messages_sent = 0, messages_received = 0, bytes_sent = 0, errors = 0;
+    // What may be told to each tenant: of a channel that sees several ones only the rows of that tenant.
+    std::vector<std::pair<std::string, Traffic>> tenants;
+    std::uint64_t messages_received = 0, errors = 0;
 };
 
 // Not thread-safe. Whatever a client sends, nothing is thrown but std::bad_alloc.
@@ -54,6 +59,9 @@ class Session {
     // on_binary(), as pings do.
     bool take_message();
 
+    // Ends channels whose token has expired before its time: it was revoked.
+    void look_at_tokens();
+
     // Whether a channel was ever joined.
     bool has_joined() const { return joined_; }
     std::vector<ChannelReport> report() const;
@@ -66,6 +74,7 @@ class Session {
     Channel* find(std::string_view topic, const std::optional<std::string>& join_ref);
     void end(Channel& channel); // the channel is over; it is destroyed later
     void sweep();
+    std::size_t tracked_bytes() const; // presences of all channels
     // A text message; write() puts its bytes into the buffer.
     template <class Write> void write(Write&& write) {
         wire::ByteBuffer out(largest_message);
@@ -79,7 +88,7 @@ class Session {
     std::string token_, tenant_;
     std::vector<std::unique_ptr<Channel>> channels_;
     std::vector<std::unique_ptr<Channel>> ended_;
-    std::set<std::string, std::less<>> refused_; // topics that were refused because they name no user
+    std::set<std::size_t> refused_; // hashes of topics that were refused because they name no user
     TokenBucket messages_, joins_;
     protocol::Version version_;
     bool joined_ = false;

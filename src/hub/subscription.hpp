@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hub/binding.hpp"
@@ -27,6 +28,8 @@ inline protocol::Version version_of(Encoding encoding) {
 class Subscriber {
   public:
     virtual void deliver(const FramePointer& frame) = 0;
+    // A row of a tenant, or (empty) of a public table.
+    virtual void deliver_row(const FramePointer& frame, std::string_view /*tenant*/) { deliver(frame); }
 
   protected:
     ~Subscriber() = default;

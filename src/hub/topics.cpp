@@ -236,6 +236,7 @@ bool Topics::track(Member& member, std::string_view payload) {
     const Meta meta{member.presence_reference, std::string(payload)};
     topic->present[member.presence_key].push_back(meta);
     topic->joined[member.presence_key].push_back(meta);
+    member.presence_bytes = payload.size();
     topic->tracked_bytes += Topic::cost_of(member.presence_key, payload);
     topic->forget_state();
     ++topic->tracked;
@@ -249,6 +250,7 @@ void Topics::untrack(Member& member) {
     }
     member.place->remove_meta(member);
     member.presence_reference.clear();
+    member.presence_bytes = 0;
     note_change(member.place);
 }
 

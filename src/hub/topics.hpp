@@ -30,6 +30,7 @@ struct Member {
     bool silent = false;          // gets nothing until it is known whether it may
     std::shared_ptr<Topic> place; // null: on none
     std::string presence_key;
+    std::size_t presence_bytes = 0; // of what it tracks
     std::string presence_reference; // of what it tracks; empty: nothing
 };
 

@@ -33,6 +33,8 @@ class ChangeWriter {
 
     // The change that the next frames are about.
     void begin(const stream::Change& change);
+    // Whose row it is; empty: everybody's.
+    std::string_view tenant() const { return change_->tenant.value_or(std::string_view()); }
     // A message about the change for bindings of one payload; ids of `matches`, in their order, each once.
     FramePointer frame(Encoding encoding, std::string_view topic, std::span<const Match> matches);
 

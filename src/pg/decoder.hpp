@@ -1,6 +1,7 @@
 // The state of one decoding session: options, what is known about relations, and the message being filled.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -38,15 +39,15 @@ struct Counters {
 
 // What has to survive between the blocks of a streamed transaction; plain data, in the session's memory context.
 struct Progress {
-    std::uint64_t record_lsn = 0; // of the change seen last
-    std::uint32_t record_index = 0;
-    bool sent = false; // something of the transaction left
+    std::uint64_t position = 0; // of the change seen last
+    bool sent = false;          // something of the transaction left
 
-    // The next change's WAL address; call once for every change, before any filter.
+    // The next change's WAL address, or the next higher number: the rows of one record have the same one, and a message has
+    // that of the row behind it, which the server may give first when they are of different subtransactions. Call once for
+    // every change, before any filter.
     std::uint64_t next_position(std::uint64_t lsn) {
-        record_index = lsn == record_lsn ? record_index + 1 : 0;
-        record_lsn = lsn;
-        return lsn + record_index;
+        position = std::max(lsn, position + 1);
+        return position;
     }
 };
 

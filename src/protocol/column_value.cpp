@@ -276,12 +276,20 @@ std::optional<std::int64_t> read_moment(ColumnKind kind, std::string_view text) 
                                                                           : std::nullopt;
 }
 
+// As PostgreSQL: braces around all of it or none, and a hyphen at most behind each four digits.
 std::optional<std::string> read_uuid(std::string_view text) {
+    if (text.size() >= 2 && text.front() == '{' && text.back() == '}') {
+        text = text.substr(1, text.size() - 2);
+    }
     std::string digits;
-    for (const char letter : lower(trimmed(text))) {
+    bool hyphen_fits = false;
+    for (const char letter : lower(text.substr(0, 64))) {
         if ((letter >= '0' && letter <= '9') || (letter >= 'a' && letter <= 'f')) {
             digits += letter;
-        } else if (letter != '-' && letter != '{' && letter != '}') {
+            hyphen_fits = digits.size() % 4 == 0 && digits.size() < 32;
+        } else if (letter == '-' && hyphen_fits) {
+            hyphen_fits = false;
+        } else {
             return std::nullopt;
         }
     }
@@ -428,6 +436,10 @@ std::optional<std::string> uuid_in(std::string_view text) {
         }
     }
     return digits;
+}
+
+std::string tenant_named(std::string_view text) {
+    return uuid_in(text).value_or(std::string(text));
 }
 
 std::string key_of(const ColumnValue& value) {

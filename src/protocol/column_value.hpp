@@ -51,6 +51,9 @@ std::optional<ColumnValue> read_json_value(ColumnKind kind, std::string_view jso
 // A uuid in any form that PostgreSQL takes, as it writes it; empty for anything else.
 std::optional<std::string> uuid_in(std::string_view text);
 
+// A tenant as the stream calls it, whichever way somebody writes its uuid.
+std::string tenant_named(std::string_view text);
+
 // A text that is equal exactly for equal values; empty for kinds of which nobody looks for one value.
 std::string key_of(const ColumnValue& value);
 

@@ -8,6 +8,8 @@ namespace {
 
 // A place without changes is noted at most this often: its address only serves to free WAL.
 constexpr double mark_seconds = 1;
+// A transaction that is in the stream becomes visible to queries moments later, or when a synchronous standby has it.
+constexpr std::size_t most_forgotten = 16384;
 
 } // namespace
 
@@ -36,6 +38,7 @@ void History::restart(protocol::Cursor floor, std::uint64_t confirmed) {
     first_number_ = end();
     changes_.clear();
     marks_.clear();
+    forgotten_.clear();
     tenants_.clear();
     everybody_.clear();
     bytes_ = 0;
@@ -96,6 +99,12 @@ void History::forget_first_mark() {
     }
     confirmed_ = std::max(confirmed_, mark.end_lsn);
     bytes_ -= sizeof(Mark);
+    if (mark.xid != 0) {
+        forgotten_.push_back(mark.xid);
+        if (forgotten_.size() > most_forgotten) {
+            forgotten_.pop_front();
+        }
+    }
     marks_.pop_front();
 }
 
@@ -152,6 +161,10 @@ History::first_invisible(const std::function<bool(std::uint32_t xid)>& is_visibl
         }
     }
     return std::nullopt;
+}
+
+bool History::has_forgotten_invisible(const std::function<bool(std::uint32_t xid)>& is_visible) const {
+    return !std::all_of(forgotten_.begin(), forgotten_.end(), is_visible);
 }
 
 } // namespace stream

@@ -68,9 +68,12 @@ class History {
     std::uint64_t next_of(std::uint64_t from, const std::vector<std::string>& tenants) const;
 
     // The commit cursor of the first transaction that `is_visible` does not hold for; empty when it holds for all.
-    // Transactions whose changes are forgotten are not asked about.
+    // Transactions that are forgotten are not asked about: has_forgotten_invisible() does.
     std::optional<protocol::Cursor>
     first_invisible(const std::function<bool(std::uint32_t xid)>& is_visible) const;
+
+    // Whether `is_visible` does not hold for one of the last transactions that are forgotten.
+    bool has_forgotten_invisible(const std::function<bool(std::uint32_t xid)>& is_visible) const;
 
     std::size_t bytes() const { return bytes_; }
     std::size_t size() const { return changes_.size(); }
@@ -97,6 +100,7 @@ class History {
     HistoryLimits limits_;
     std::deque<Stored> changes_;
     std::deque<Mark> marks_;
+    std::deque<std::uint32_t> forgotten_; // transactions of the last marks that were forgotten
     std::unordered_map<std::string, std::deque<std::uint64_t>> tenants_;
     std::deque<std::uint64_t> everybody_;
     std::uint64_t first_number_ = 1;

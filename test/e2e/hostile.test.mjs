@@ -1,7 +1,7 @@
 // Clients that mean no good, or are just unlucky: each costs itself and nobody else.
 import { test, before, after, describe } from 'node:test'
 import net from 'node:net'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { Stage, RealtimeClient, anonymous, assert, member, rawSocket, sleep, tenants, token, until, users, ws } from './support.mjs'
 
 const collect = '/realtime-metrics-collection?action=collect_metrics'
@@ -84,6 +84,34 @@ describe('hostile clients', () => {
     assert.ok(theirs.every((status) => status === 403))
     assert.equal((await stage.post(collect, report(tenants[1]), member(1))).status, 200)
     assert.ok([200, 403].includes((await stage.post(collect, report(tenants[0]), service)).status))
+    // What anybody may ask about a tenant, and see nothing, does not count for it either, in no spelling.
+    await Promise.all(Array.from({ length: 400 }, () => stage.post('/widget-realtime-enhanced?action=get_status', { tenantId: tenants[1] }, anonymous)))
+    await Promise.all(Array.from({ length: 400 }, () => stage.post(collect, `{"tenantId": "${tenants[1]}", ${JSON.stringify(report(tenants[0])).slice(1)}`, member(0))))
+    assert.equal((await stage.post(collect, report(tenants[1]), member(1))).status, 200)
+    await sleep(2100)
+    const own = await asked(service, tenants[1], 400)
+    assert.equal((await stage.post(collect, report(tenants[1].toUpperCase()), member(1))).status, own.includes(200) ? 429 : 200)
+    await sleep(4100)
+  })
+
+  test('a body behind another request in one packet is read in its order', async () => {
+    const body = JSON.stringify({ ...report(tenants[0]), x: 'y'.repeat(300_000) })
+    const head = (request, more = '') => `${request} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${member(0)}\r\n${more}\r\n`
+    for (let attempt = 0; attempt < 5; ++attempt) {
+      const answers = await raw(head('GET /healthz') + head('GET /realtime/v1/nothing') +
+        head(`POST ${collect}`, `Content-Type: application/json\r\nConnection: close\r\nContent-Length: ${body.length}\r\n`) + body)
+      assert.deepEqual(answers.match(/HTTP\/1\.1 \d+/g), ['HTTP/1.1 200', 'HTTP/1.1 404', 'HTTP/1.1 200'])
+    }
+  })
+
+  test('a table that was for everybody and is not any more has no snapshot without policies', async () => {
+    stage.sql(`CREATE TABLE moved (tenant_id uuid, id int PRIMARY KEY); INSERT INTO moved VALUES ('${tenants[1]}', 1); GRANT SELECT ON moved TO realtime_writer;
+      SELECT realtime_add_table('moved', access => 'public')`)
+    assert.equal((await (await stage.get('/realtime/v1/snapshot?table=moved', member(0))).json()).rows.length, 1)
+    stage.sql(`SELECT realtime_add_table('moved')`)
+    assert.equal((await stage.get('/realtime/v1/snapshot?table=moved', member(0))).status, 403)
+    stage.sql(`SELECT realtime_remove_table('moved')`)
+    assert.equal((await stage.get('/realtime/v1/snapshot?table=moved', member(0))).status, 404)
   })
 
   test('pings count as messages', async () => {
@@ -128,6 +156,32 @@ describe('hostile clients', () => {
     assert.equal((await stage.post('/realtime/v1/api/broadcast', { messages: [{ topic: 'a', event: 'b', payload: {} }] }, undefined, { apikey: 'sb_publishable_0123456789' })).status, 202)
     assert.equal((await stage.post('/realtime/v1/api/broadcast', { messages: [] }, undefined, { apikey: 'sb_publishable_0123456788' })).status, 401)
     assert.equal((await stage.post('/realtime/v1/api/broadcast', { messages: Array.from({ length: 101 }, () => ({ topic: 'a', event: 'b' })) }, anonymous)).status, 413)
+  })
+
+  test('a key that is taken out of the file ends what goes on with it', async () => {
+    const content = readFileSync('api-keys', 'utf8')
+    writeFileSync('api-keys', content + 'sb_secret_0123456789=service_role\n')
+    stage.process.kill('SIGHUP')
+    const get = (path) => fetch(stage.url + path, { headers: { apikey: 'sb_secret_0123456789' } })
+    const status = async () => (await stage.post('/realtime/v1/api/broadcast', { messages: [] }, undefined, { apikey: 'sb_secret_0123456789' })).status
+    await until(async () => await status() === 202, 'the key is known')
+    const socket = await rawSocket(stage, { apikey: 'sb_secret_0123456789' })
+    const stranger = await rawSocket(stage, { apikey: 'sb_publishable_0123456789' })
+    for (const one of [socket, stranger]) {
+      one.push('1', '1', 'realtime:a', 'phx_join', { config: { postgres_changes: [{ event: '*', schema: 'public', table: 'plans' }] } })
+      await one.find('system', (m) => m[4].message === 'Subscribed to PostgreSQL')
+    }
+    const stream = await get('/realtime/v1/stream?table=orders')
+    writeFileSync('api-keys', content)
+    stage.process.kill('SIGHUP')
+    await socket.find('system', (m) => m[4].message === 'Token was revoked')
+    await socket.find('phx_close')
+    assert.match(await stream.text(), /Token was revoked/)
+    assert.equal(await status(), 401)
+    stage.sql(`INSERT INTO plans VALUES (2, 'paid')`)
+    await stranger.find('postgres_changes')
+    socket.close()
+    stranger.close()
   })
 
   test('a member of several tenants names the room where the address names it', async () => {

@@ -203,6 +203,84 @@ TEST_F(Feed, PrivateChannelsOutliveALostSlotAndNotALostMembership) {
     EXPECT_EQ(world.hub.topics.size(), 0U);
 }
 
+TEST_F(Feed, WhoWasRemovedBeforeTheStreamBeganIsNoMemberBehindIt) {
+    World fresh;
+    hub::Session session(fresh.hub, wire, protocol::Version::Two, "user");
+    session.on_text(R"(["1","1","realtime:r","phx_join",{"config":{"private":true}}])");
+    fresh.go_on();
+    EXPECT_EQ(wire.count("\"status\":\"ok\""), 1U);
+    fresh.members["user"] = {}; // of which the slot, made later, tells nothing
+    fresh.hub.on_stream_start(10, 10, false);
+    fresh.go_on();
+    EXPECT_EQ(wire.count("phx_close"), 1U);
+}
+
+TEST_F(Feed, TablesThatCouldNotBeDescribedAreAskedForAgain) {
+    World fresh;
+    fresh.database_is_there = false;
+    fresh.hub.on_stream_start(10, 10, false);
+    fresh.go_on();
+    EXPECT_FALSE(fresh.hub.ready());
+    fresh.database_is_there = true;
+    fresh.time += 2;
+    fresh.hub.tick();
+    fresh.go_on();
+    EXPECT_TRUE(fresh.hub.ready());
+}
+
+TEST_F(Feed, NobodyTracksWhileItIsNotKnownWhetherHeIsAMember) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    session.on_text(R"(["1","1","realtime:r","phx_join",{"config":{"private":true}}])");
+    world.go_on();
+    world.database_is_there = false;
+    world.hub.on_stream_end();
+    world.hub.on_stream_start(200, 200, true);
+    world.go_on();
+    session.on_text(R"(["1","2","realtime:r","presence",{"event":"track","payload":{"a":1}}])");
+    world.hub.tick();
+    EXPECT_EQ(wire.count("it is not known now whether the caller is a member"), 1U);
+    EXPECT_EQ(wire.count("presence_diff"), 0U);
+}
+
+TEST_F(Feed, ReportsTellATenantNothingOfAnother) {
+    world.members["both"] = {"s", "t"};
+    hub::Session session(world.hub, wire, protocol::Version::Two, "both");
+    join(session, R"({"event":"*","table":"orders"})");
+    world.insert(100, orders, "t", row(1));
+    world.insert(110, orders, "t", row(2));
+    world.insert(120, orders, "s", row(3));
+    const auto tenants = session.report().front().tenants;
+    ASSERT_EQ(tenants.size(), 2U);
+    EXPECT_EQ(tenants[0].first, "s");
+    EXPECT_EQ(tenants[0].second.messages, 1U);
+    EXPECT_EQ(tenants[1].second.messages, 2U);
+    EXPECT_GT(tenants[1].second.bytes, tenants[0].second.bytes);
+    session.on_text(
+        R"(["2","2","realtime:r","phx_join",{"config":{"private":true,"broadcast":{"tenant":"t"}}}])");
+    world.go_on();
+    const auto room = session.report().back().tenants;
+    ASSERT_EQ(room.size(), 1U) << "the others need not know its name";
+    EXPECT_EQ(room[0].first, "t");
+}
+
+TEST_F(Feed, AReplayThatBeginsAgainAndAgainIsListedOnce) {
+    world.members["user"] = {"t"};
+    for (std::uint64_t number = 0; number < 20; ++number) {
+        world.insert(100 + number * 10, plans, "", row(static_cast<int>(number)));
+    }
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    wire.queued = 1 << 30;
+    join(session, R"({"event":"*","table":"plans","since":"0/64-0/0"})");
+    for (int time = 0; time < 40; ++time) {
+        session.on_text(std::string(R"(["1","9","realtime:a","access_token",{"access_token":")") +
+                        (time % 2 == 0 ? "anon" : "user") + "\"}]");
+        world.go_on();
+    }
+    wire.queued = 0;
+    EXPECT_FALSE(world.hub.continue_replays()) << "one turn is enough for twenty changes";
+    EXPECT_EQ(wire.count("\"record\""), 20U);
+}
+
 TEST_F(Feed, BroadcastsFromBeforeThisProcessAreNotSentAgain) {
     World fresh;
     fresh.hub.on_stream_start(10, 100, false);

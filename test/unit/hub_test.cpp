@@ -244,8 +244,8 @@ TEST(HubPeople, ADeletionThatIsOlderThanTheAnswerChangesNothing) {
     EXPECT_TRUE(directory.questions.empty());
     EXPECT_EQ(*people.tenants_of("u"), (std::vector<std::string>{"t2", "t3"}));
     people.leave("u", viewer);
-    people.refresh(1);
-    people.refresh(100);
+    people.refresh(1, false);
+    people.refresh(100, false);
     EXPECT_EQ(people.size(), 0U);
 }
 
@@ -294,12 +294,58 @@ TEST(HubPeople, AfterALostSlotNobodySeesAnythingUntilTheDatabaseHasAnswered) {
     directory.questions.clear();
     done(std::nullopt); // the database is away
     EXPECT_EQ(viewer.unknown, 0);
-    people.refresh(1);
+    people.refresh(1, false);
     ASSERT_EQ(directory.questions.size(), 1U);
     directory.answer({"t"}, "5:5:");
     EXPECT_EQ(viewer.known, 2);
     EXPECT_EQ(*people.tenants_of("u"), std::vector<std::string>{"t"});
     people.leave("u", viewer);
+}
+
+TEST(HubPeople, WhileTheStreamIsAwayTheDatabaseIsAskedWhoIsStillAMember) {
+    FakeDirectory directory;
+    hub::People people(directory);
+    Watching viewer;
+    people.refresh(1, false);
+    people.watch(identity("u"), viewer);
+    directory.answer({"t"}, "1:1:");
+    people.refresh(20, true); // it may come back soon
+    people.refresh(30, true);
+    EXPECT_TRUE(directory.questions.empty());
+    people.refresh(40, true);
+    ASSERT_EQ(directory.questions.size(), 1U);
+    directory.answer({}, "5:5:");
+    EXPECT_EQ(viewer.removed, std::vector<std::string>{"t"});
+    people.leave("u", viewer);
+}
+
+TEST(HubPeople, ADeletionThatDoesNotSayWhomIsAskedAbout) {
+    FakeDirectory directory;
+    hub::People people(directory);
+    Watching viewer;
+    people.watch(identity("u"), viewer);
+    directory.answer({"t"}, "1:1:");
+    stream::Change nameless = membership(stream::Kind::Delete, 5, "u", "t");
+    nameless.old_record.reset(); // REPLICA IDENTITY NOTHING
+    people.on_membership(nameless, 1);
+    EXPECT_EQ(people.tenants_of("u"), nullptr);
+    ASSERT_EQ(directory.questions.size(), 1U);
+    directory.answer({}, "6:6:");
+    EXPECT_TRUE(people.tenants_of("u")->empty());
+    EXPECT_TRUE(people.has_joined_behind("u", {})) << "what was not understood may have been that";
+    people.leave("u", viewer);
+}
+
+TEST(HubPeople, MembershipsAreRememberedAsLongAsChangesAre) {
+    FakeDirectory directory;
+    hub::People people(directory);
+    people.set_memory(3600);
+    people.on_membership(membership(stream::Kind::Insert, 50, "u", "t"), 1);
+    people.on_membership(membership(stream::Kind::Insert, 51, "v", "t"), 3000);
+    EXPECT_TRUE(people.has_joined_behind("u", {}));
+    EXPECT_FALSE(people.has_joined_behind("w", {}));
+    people.on_membership(membership(stream::Kind::Insert, 52, "v", "s"), 5000);
+    EXPECT_TRUE(people.has_joined_behind("w", {})) << "the first is forgotten: it may have been anybody's";
 }
 
 TEST(HubPeople, ManyViewersOfOnePersonAskOnce) {

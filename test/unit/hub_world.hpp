@@ -39,7 +39,11 @@ class World final : public hub::Directory, public hub::Catalog, public hub::Gate
         });
     }
     void describe_tables(std::function<void(std::optional<hub::Tables>)> done) override {
-        later.push_back([done = std::move(done)] {
+        later.push_back([this, done = std::move(done)] {
+            if (!database_is_there) {
+                done(std::nullopt);
+                return;
+            }
             hub::Tables tables;
             tables[{"public", "orders"}] = {wire::Access::Tenant,
                                             {{"id", "int8", true}, {"status", "text", false}}};
