@@ -78,7 +78,8 @@ class Settings {
         add("broadcast-bytes", c.limits.broadcast_bytes, "bytes of the payload of a broadcast");
         add("presence-bytes", c.limits.presence_bytes, "bytes of what a client tracks");
         add("presence-per-topic", c.limits.presence_per_topic, "clients that are tracked on a topic");
-        add("presence-topic-bytes", c.limits.presence_topic_bytes, "bytes of all that is tracked on a topic");
+        add("presence-topic-bytes", c.limits.presence_topic_bytes,
+            "bytes of all that is tracked on a topic, or by a socket");
         add("send-queue-bytes", c.send_queue_bytes,
             "bytes that may wait at a socket; a slower client is closed");
         add("snapshot-rows", c.snapshot_rows, "rows of a snapshot");

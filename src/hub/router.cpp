@@ -224,6 +224,76 @@ void Router::remove_entries(Audience& audience) {
     }
 }
 
+namespace {
+
+FramePointer notice_frame(std::string_view text, bool ok, protocol::Cursor cursor, Encoding encoding,
+                          std::string_view topic) {
+    protocol::SystemMessage message;
+    message.extension = "postgres_changes";
+    message.ok = ok;
+    message.message = text;
+    message.cursor = cursor;
+    message.refetch = true;
+    return system_frame(encoding, topic, message);
+}
+
+} // namespace
+
+// Every subscription is in the scope of everybody, so all entries of a table are met there once.
+template <class Use> void Router::for_each_entry(const std::string& key, Use&& use) {
+    const auto table = tables_.find(key);
+    if (table == tables_.end()) {
+        return;
+    }
+    const auto scope = table->second.scopes.find(everybody);
+    if (scope == table->second.scopes.end()) {
+        return;
+    }
+    std::for_each(scope->second.entries.begin(), scope->second.entries.end(), use);
+    for (const EqualityIndex& by_column : scope->second.by_equality) {
+        for (const auto& [value, entries] : by_column.entries) {
+            std::for_each(entries.begin(), entries.end(), use);
+        }
+    }
+}
+
+void Router::tell(const Entry& entry, const std::string& text, protocol::Cursor cursor) {
+    for (Subscription* member : entry.audience->members) {
+        member->subscriber.deliver(notice_frame(text, false, cursor, member->encoding, member->topic));
+    }
+}
+
+// Who watches a table that has another name or shape now would hear nothing more of it, and not know.
+void Router::note_relation(const stream::Change& change) {
+    auto& known = relations_[change.relation->id];
+    if (known == change.relation) {
+        return;
+    }
+    const auto before = std::exchange(known, change.relation);
+    if (before == nullptr) {
+        return;
+    }
+    const std::string key = table_key(change.relation->schema, change.relation->table);
+    if (const std::string old = table_key(before->schema, before->table); old != key) {
+        for_each_entry(old, [&](const Entry& entry) {
+            tell(entry,
+                 "table " + before->schema + "." + before->table + " was renamed to " +
+                     change.relation->schema + "." + change.relation->table + "; join again for its changes",
+                 change.cursor);
+        });
+    }
+    for_each_entry(key, [&](const Entry& entry) {
+        if (entry.kind->filter == nullptr) {
+            return;
+        }
+        const protocol::Filter& filter = entry.kind->filter->filter();
+        const std::string fault = fault_of(filter, change.relation->columns);
+        if (!fault.empty() && fault_of(filter, before->columns).empty()) {
+            tell(entry, "nothing passes the filter any more: " + fault, change.cursor);
+        }
+    });
+}
+
 void Router::rebuild(Table& table, const std::shared_ptr<const stream::Relation>& relation) {
     auto scopes = std::move(table.scopes);
     table.scopes.clear();
@@ -314,6 +384,7 @@ std::size_t Router::route(const stream::Change& change, const stream::Scope& sco
     if (change.kind == stream::Kind::Truncate) {
         return route_truncate(change);
     }
+    note_relation(change);
     begin(change);
     touched_.clear();
     const stream::Relation& relation = *change.relation;
@@ -401,12 +472,7 @@ namespace {
 FramePointer truncate_frame(const stream::Change& change, Encoding encoding, std::string_view topic) {
     const std::string text =
         "table " + change.relation->schema + "." + change.relation->table + " was truncated";
-    protocol::SystemMessage message;
-    message.extension = "postgres_changes";
-    message.message = text;
-    message.cursor = change.cursor;
-    message.refetch = true;
-    return system_frame(encoding, topic, message);
+    return notice_frame(text, true, change.cursor, encoding, topic);
 }
 
 } // namespace
@@ -419,16 +485,7 @@ std::size_t Router::route_truncate(const stream::Change& change) {
     for (const std::string& key :
          {table_key(relation.schema, relation.table), table_key(relation.schema, "*"),
           table_key("*", relation.table), table_key("*", "*")}) {
-        const auto table = tables_.find(key);
-        if (table == tables_.end()) {
-            continue;
-        }
-        // Every subscription is in the scope of everybody, and only once.
-        const auto scope = table->second.scopes.find(everybody);
-        if (scope == table->second.scopes.end()) {
-            continue;
-        }
-        const auto tell = [&](const Entry& entry) {
+        for_each_entry(key, [&](const Entry& entry) {
             for (Subscription* member : entry.audience->members) {
                 if (member->stamp != stamp_) {
                     member->stamp = stamp_;
@@ -436,13 +493,7 @@ std::size_t Router::route_truncate(const stream::Change& change) {
                     ++delivered;
                 }
             }
-        };
-        std::for_each(scope->second.entries.begin(), scope->second.entries.end(), tell);
-        for (const EqualityIndex& by_column : scope->second.by_equality) {
-            for (const auto& [value, entries] : by_column.entries) {
-                std::for_each(entries.begin(), entries.end(), tell);
-            }
-        }
+        });
     }
     return delivered;
 }

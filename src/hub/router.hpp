@@ -106,6 +106,10 @@ class Router {
     void remove_entries(Audience& audience);
     void rebuild(Table& table, const std::shared_ptr<const stream::Relation>& relation);
 
+    template <class Use> void for_each_entry(const std::string& key, Use&& use);
+    static void tell(const Entry& entry, const std::string& text, protocol::Cursor cursor);
+    void note_relation(const stream::Change& change);
+
     void begin(const stream::Change& change);
     void match(const stream::Change& change, BindingKind& kind, std::vector<Match>& matches);
     void consider(const stream::Change& change, const Entry& entry);
@@ -117,7 +121,8 @@ class Router {
 
     std::unordered_map<std::string, std::weak_ptr<Shape>> shapes_;
     std::unordered_map<std::string, Table> tables_; // by schema and table, either of which may be *
-    std::size_t wildcards_ = 0;                     // entries in tables with a wildcard
+    std::unordered_map<std::uint32_t, std::shared_ptr<const stream::Relation>> relations_; // seen last, by id
+    std::size_t wildcards_ = 0; // entries in tables with a wildcard
     std::uint64_t stamp_ = 0;
     std::vector<Audience*> touched_;
     std::vector<CursorDue> cursors_; // those that may be

@@ -103,6 +103,22 @@ describe('changes', () => {
     await client.disconnect()
   })
 
+  test('who watches a table that is renamed, or whose filtered column is, is told so', async () => {
+    stage.sql(`CREATE TABLE things (id int PRIMARY KEY, kind text); SELECT realtime_add_table('things', access => 'public')`)
+    const client = await stage.client(null)
+    const filtered = await stage.subscribe(client, [{ event: '*', table: 'things', filter: 'kind=eq.a' }], { topic: 'filtered' })
+    const all = await stage.subscribe(client, [{ event: '*', table: 'things' }], { topic: 'all' })
+    stage.sql(`INSERT INTO things VALUES (1, 'a'); ALTER TABLE things RENAME kind TO sort; INSERT INTO things VALUES (2, 'a')`)
+    await until(() => filtered.system.some((s) => s.status === 'error' && s.refetch && /nothing passes the filter any more: column "kind" does not exist/.test(s.message)), 'notice')
+    await until(() => all.events.length === 2, 'both')
+    assert.equal(filtered.events.length, 1)
+    stage.sql(`ALTER TABLE things RENAME TO others; INSERT INTO others VALUES (3, 'a')`)
+    for (const channel of [filtered, all]) {
+      await until(() => channel.system.some((s) => /table public.things was renamed to public.others; join again/.test(s.message)), 'notice')
+    }
+    await client.disconnect()
+  })
+
   test('a truncated table is told to everybody who watches it', async () => {
     const client = await stage.client(0)
     const channel = await stage.subscribe(client, [{ event: '*', table: 'orders' }])
