@@ -276,9 +276,10 @@ void Router::note_relation(const stream::Change& change) {
     const std::string key = table_key(change.relation->schema, change.relation->table);
     if (const std::string old = table_key(before->schema, before->table); old != key) {
         for_each_entry(old, [&](const Entry& entry) {
+            // Not to which name: whoever may know it knows it.
             tell(entry,
-                 "table " + before->schema + "." + before->table + " was renamed to " +
-                     change.relation->schema + "." + change.relation->table + "; join again for its changes",
+                 "table " + before->schema + "." + before->table +
+                     " was renamed; join again, with its new name, for its changes",
                  change.cursor);
         });
     }
