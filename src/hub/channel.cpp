@@ -235,7 +235,8 @@ void Channel::deliver(const FramePointer& frame) {
 }
 
 void Channel::deliver_row(const FramePointer& frame, std::string_view tenant) {
-    if (!identity()->every_tenant && !tenant.empty()) {
+    // With one tenant everything is that one's.
+    if (!tenant.empty() && sees_several_tenants()) {
         auto rows = rows_of_.find(tenant);
         if (rows == rows_of_.end()) {
             rows = rows_of_.emplace(tenant, ChannelReport::Traffic()).first;

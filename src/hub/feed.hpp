@@ -46,6 +46,7 @@ class Feed : public Watcher {
     void send_cursor();
 
     Sight sight() const;
+    bool sees_several_tenants() const { return shown_.size() > 1; }
 
     // Everything is known: the client may be told that it is subscribed. False when it changed its mind and closed.
     virtual bool on_open() = 0;

@@ -302,13 +302,22 @@ TEST(HubPeople, AfterALostSlotNobodySeesAnythingUntilTheDatabaseHasAnswered) {
     people.leave("u", viewer);
 }
 
-TEST(HubPeople, WhileTheStreamIsAwayTheDatabaseIsAskedWhoIsStillAMember) {
+// Somebody who is known to be a member of "t".
+class HubMember : public testing::Test {
+  protected:
+    HubMember() {
+        people.watch(identity("u"), viewer);
+        directory.answer({"t"}, "1:1:");
+    }
+    ~HubMember() override { people.leave("u", viewer); }
+
     FakeDirectory directory;
-    hub::People people(directory);
+    hub::People people{directory};
     Watching viewer;
+};
+
+TEST_F(HubMember, WhileTheStreamIsAwayTheDatabaseIsAskedWhoIsStillAMember) {
     people.refresh(1, false);
-    people.watch(identity("u"), viewer);
-    directory.answer({"t"}, "1:1:");
     people.refresh(20, true); // it may come back soon
     people.refresh(30, true);
     EXPECT_TRUE(directory.questions.empty());
@@ -316,15 +325,9 @@ TEST(HubPeople, WhileTheStreamIsAwayTheDatabaseIsAskedWhoIsStillAMember) {
     ASSERT_EQ(directory.questions.size(), 1U);
     directory.answer({}, "5:5:");
     EXPECT_EQ(viewer.removed, std::vector<std::string>{"t"});
-    people.leave("u", viewer);
 }
 
-TEST(HubPeople, ADeletionThatDoesNotSayWhomIsAskedAbout) {
-    FakeDirectory directory;
-    hub::People people(directory);
-    Watching viewer;
-    people.watch(identity("u"), viewer);
-    directory.answer({"t"}, "1:1:");
+TEST_F(HubMember, ADeletionThatDoesNotSayWhomIsAskedAbout) {
     stream::Change nameless = membership(stream::Kind::Delete, 5, "u", "t");
     nameless.old_record.reset(); // REPLICA IDENTITY NOTHING
     people.on_membership(nameless, 1);
@@ -333,7 +336,6 @@ TEST(HubPeople, ADeletionThatDoesNotSayWhomIsAskedAbout) {
     directory.answer({}, "6:6:");
     EXPECT_TRUE(people.tenants_of("u")->empty());
     EXPECT_TRUE(people.has_joined_behind("u", {})) << "what was not understood may have been that";
-    people.leave("u", viewer);
 }
 
 TEST(HubPeople, MembershipsAreRememberedAsLongAsChangesAre) {
