@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "gateway/event_stream.hpp"
 #include "gateway/log.hpp"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::size_t most_pending = 64 * 1024;  // bytes of pipelined requests that wait
 constexpr std::size_t most_ignored = 256 * 1024; // bytes of a client that is on its way out
+constexpr unsigned messages_per_turn = 32;       // of one WebSocket, before others have their turn
 
 std::string address_of(const uv_tcp_t* tcp) {
     sockaddr_storage storage{};
@@ -63,6 +65,10 @@ void Socket::know_peer() {
 void Socket::start() {
     touch();
     schedule(server_.config().handshake_timeout);
+    read();
+}
+
+void Socket::read() {
     uv_read_start(
         &handle_.stream,
         [](uv_handle_t* handle, std::size_t, uv_buf_t* buffer) {
@@ -72,13 +78,16 @@ void Socket::start() {
         },
         [](uv_stream_t* stream, ssize_t size, const uv_buf_t* buffer) {
             auto* socket = static_cast<Socket*>(stream->data);
-            // Whatever a stranger's bytes bring about ends that connection and no other.
-            if (const std::string fault = guarded([&] { socket->on_read(size, buffer->base); });
-                !fault.empty()) {
-                spdlog::error("connection of {}: {}; it is closed", socket->peer_, fault);
-                socket->destroy();
-            }
+            socket->protect([&] { socket->on_read(size, buffer->base); });
         });
+}
+
+// Whatever a stranger's bytes bring about ends that connection and no other.
+template <class Action> void Socket::protect(Action&& action) {
+    if (const std::string fault = guarded(std::forward<Action>(action)); !fault.empty()) {
+        spdlog::error("connection of {}: {}; it is closed", peer_, fault);
+        destroy();
+    }
 }
 
 void Socket::touch() {
@@ -295,10 +304,18 @@ void Socket::answer(const web::RequestHead& head, const Reply& reply) {
 }
 
 void Socket::go_on() {
-    if (state_ == State::Request && !pending_.empty()) {
-        const std::string rest = std::move(pending_);
-        pending_.clear();
-        feed_request(rest);
+    if (pending_.empty()) {
+        return;
+    }
+    protect([&] {
+        if (state_ == State::Request) {
+            feed_request(std::exchange(pending_, {}));
+        } else if (state_ == State::WebSocket) {
+            feed_frames(std::exchange(pending_, {}));
+        }
+    });
+    if (state_ != State::Closed && pending_.empty()) {
+        read();
     }
 }
 
@@ -366,7 +383,14 @@ void Socket::upgrade() {
 
 void Socket::feed_frames(std::string_view rest) {
     bool begins = frames_->at_rest();
-    for (;;) {
+    for (unsigned messages = 0;; ++messages) {
+        if (messages == messages_per_turn && !rest.empty()) {
+            // Whoever sends many at once waits for others, and the kernel holds back what comes behind them.
+            uv_read_stop(&handle_.stream);
+            pending_.assign(rest);
+            server_.call_again(*this);
+            return;
+        }
         const web::Event event = frames_->next(rest);
         begins = begins || event.kind != web::Event::Kind::None; // behind a message that is complete
         switch (event.kind) {

@@ -48,7 +48,7 @@ class Socket final : public hub::Connection, private hub::Alarm {
     bool flush(SendBatch& batch);
     // With the result of SendBatch.
     void on_sent(ssize_t result);
-    // The next of several requests that came at once, called in the turn behind the one before.
+    // The next of several requests or messages that came at once, called in the turn behind the ones before.
     void go_on();
     // The server ends: a WebSocket is closed with 1012, a request is answered first.
     // False when it was on its way already.
@@ -66,6 +66,8 @@ class Socket final : public hub::Connection, private hub::Alarm {
     enum class State : std::uint8_t { Request, Waiting, WebSocket, Events, Closing, Closed };
 
     void on_time() override;
+    void read();
+    template <class Action> void protect(Action&& action);
     void on_read(ssize_t size, const char* bytes);
     void feed_request(std::string_view bytes);
     void feed_frames(std::string_view bytes);
@@ -104,7 +106,7 @@ class Socket final : public hub::Connection, private hub::Alarm {
     std::unique_ptr<hub::Session> session_;
     std::unique_ptr<EventStream> events_;
     std::shared_ptr<Exchange> exchange_;
-    std::string pending_; // bytes behind a request that is still worked on
+    std::string pending_; // bytes behind a request that is worked on, or behind the messages of this turn
     std::string peer_, id_;
     std::size_t ignored_ = 0; // bytes that came after the end
     double last_input_ = 0;

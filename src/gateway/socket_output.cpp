@@ -101,6 +101,10 @@ void Socket::close_after_writing() {
         return;
     }
     state_ = State::Closing;
+    if (!pending_.empty()) {
+        pending_.clear();
+        read(); // it may have been stopped, and the client's close is to be seen
+    }
     schedule(close_seconds);
     mark_dirty();
 }

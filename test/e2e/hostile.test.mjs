@@ -120,6 +120,42 @@ describe('hostile clients', () => {
     assert.deepEqual(await socket.closed, { code: 1008, reason: 'more than 500 messages per second' })
   })
 
+  test('who sends hundreds of messages at once is answered in their order, and others have their turn in between', async () => {
+    const [many, one] = [await rawSocket(stage), await rawSocket(stage)]
+    for (const socket of [many, one]) {
+      socket.push('1', '1', 'realtime:burst', 'phx_join', { config: {} })
+      assert.equal((await socket.find('phx_reply'))[4].status, 'ok')
+    }
+    many.messages.length = 0
+    stage.process.kill('SIGSTOP')
+    for (let count = 0; count < 900; ++count) many.push(null, `${count}`, 'phoenix', 'heartbeat', {})
+    one.push('1', '2', 'realtime:burst', 'broadcast', { type: 'broadcast', event: 'turn', payload: {} })
+    await sleep(100)
+    stage.process.kill('SIGCONT')
+    await until(() => many.messages.length === 901, 'all answers and the message of the other one')
+    assert.deepEqual(many.messages.filter((m) => m[3] === 'phx_reply').map((m) => m[1]), Array.from({ length: 900 }, (_, count) => `${count}`))
+    const turn = many.messages.findIndex((m) => m[3] === 'broadcast')
+    assert.ok(turn >= 0 && turn <= 100, `the other one's message came behind ${turn} answers`)
+    for (const socket of [many, one]) socket.close()
+  })
+
+  test('what is sent behind hundreds of messages is not lost when the connection ends meanwhile', async () => {
+    const [many, other] = [await rawSocket(stage), await rawSocket(stage)]
+    for (const socket of [many, other]) {
+      socket.push('1', '1', 'realtime:end', 'phx_join', { config: {} })
+      assert.equal((await socket.find('phx_reply'))[4].status, 'ok')
+    }
+    stage.process.kill('SIGSTOP')
+    for (let count = 0; count < 900; ++count) many.push(null, `${count}`, 'phoenix', 'heartbeat', {})
+    many.push('1', '2', 'realtime:end', 'broadcast', { type: 'broadcast', event: 'last', payload: {} })
+    many.close()
+    await sleep(100)
+    stage.process.kill('SIGCONT')
+    await other.find('broadcast')
+    assert.equal((await many.closed).code, 1000)
+    other.close()
+  })
+
   test('a WebSocket that joins nothing, and a message that does not end, are given up', async () => {
     const socket = await rawSocket(stage)
     socket.push(null, '1', 'phoenix', 'heartbeat', {})
