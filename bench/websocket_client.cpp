@@ -1,13 +1,14 @@
 // Many WebSocket clients in one process: what bench/fanout and bench/changes measure with. One thread that receives by io_uring,
 // so that it costs little beside the server that it looks at.
 //
-// usage: websocket_client --port P --sockets N --seconds S --mode fanout|changes|idle [--window W] [--protocol P] [--tokens FILE]
+// usage: websocket_client --port P --sockets N --seconds S --mode fanout|changes|idle [--window W] [--protocol P] [--tokens FILE] [--windows]
 //
 // fanout: socket 0 sends messages of 512 bytes to all, W at once; the next one when all have come everywhere.
 // changes: each socket joins a channel with postgres_changes on table events under its token (a line of FILE); rows carry the
 //          time at which they were written. idle: sockets join a channel and wait; a line is read from standard input to end.
 // --protocol: phoenix (ours), plain (WebSocket messages without a protocol of their own, for the peers) or nats (the TCP
 //          protocol of nats-server).
+// --windows: measures again for each line that is read from standard input, over the same sockets.
 // Prints one line: deliveries, seconds, p50, p99 and longest latency in milliseconds.
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -52,6 +53,7 @@ struct Client {
 struct Options {
     int port = 0, sockets = 1, window = 1;
     double seconds = 4;
+    bool windows = false;
     std::string mode = "fanout", tokens, protocol = "phoenix";
 };
 
@@ -89,6 +91,18 @@ class Run {
         std::getline(std::cin, line);
     }
 
+    void measure_windows() {
+        for (std::string line; std::getline(std::cin, line);) {
+            for (const Client& client : clients_) {
+                send_all(client.socket, client_frame(0x81, R"([null,"9","phoenix","heartbeat",{}])"));
+            }
+            deliveries_ = 0;
+            latencies_.clear();
+            measure();
+            measuring_ = false;
+        }
+    }
+
     void measure() {
         if (options_.mode == "fanout") {
             next_round();
@@ -108,6 +122,7 @@ class Run {
                                             1000;
         };
         std::printf("%zu %.3f %.3f %.3f %.3f\n", deliveries_, options_.seconds, at(0.5), at(0.99), at(1));
+        std::fflush(stdout);
     }
 
   private:
@@ -304,6 +319,10 @@ int main(int argc, char** argv) {
     Options options;
     for (int at = 1; at < argc; ++at) {
         const std::string_view name = argv[at];
+        if (name == "--windows") {
+            options.windows = true;
+            continue;
+        }
         const char* value = at + 1 < argc ? argv[++at] : "";
         if (name == "--port") {
             options.port = std::atoi(value);
@@ -330,6 +349,8 @@ int main(int argc, char** argv) {
         Run run(options);
         if (options.mode == "idle") {
             run.idle();
+        } else if (options.windows) {
+            run.measure_windows();
         } else {
             run.measure();
         }

@@ -31,6 +31,7 @@ folder=$(mktemp -d "${TMPDIR:-/tmp}/pg_realtime_bench.XXXXXX")
 port=$((20000 + RANDOM % 10000))
 secret=0123456789abcdef0123456789abcdef
 gateway=
+load=
 exits=()
 
 at_exit() { # COMMAND
@@ -42,6 +43,7 @@ stop_everything() {
     for command in "${exits[@]}"; do
         $command >/dev/null 2>&1 || true
     done
+    [ -z "$load" ] || kill "$load" 2>/dev/null || true
     [ -z "$gateway" ] || kill "$gateway" 2>/dev/null || true
     setup/cluster stop "$folder/cluster" >/dev/null 2>&1 || true
     rm -rf "$folder"
@@ -116,13 +118,24 @@ INSERT INTO events (tenant_id, sent, text) VALUES (('00000000-0000-4000-8000-' |
 SQL
 }
 
-# Latencies of changes at their subscribers while others write: deliveries, seconds, p50, p99 and longest in milliseconds.
-measure_changes() { # PORT PROTOCOL SUBSCRIBERS RATE SECONDS
-    local load
-    "$PG_REALTIME_BIN/pgbench" --no-vacuum --client=4 --rate="$4" --time=$(($5 + 30)) --protocol=prepared -f "$folder/insert.sql" bench \
+# Somebody who writes, until stop_load.
+start_load() { # RATE
+    "$PG_REALTIME_BIN/pgbench" --no-vacuum --client=4 --rate="$1" --time=86400 --protocol=prepared -f "$folder/insert.sql" bench \
         </dev/null >"$folder/load.log" 2>&1 &
     load=$!
+}
+
+stop_load() {
+    if [ -n "$load" ]; then
+        kill "$load"
+        wait "$load" || true
+        load=
+    fi
+}
+
+# Latencies of changes at their subscribers while others write: deliveries, seconds, p50, p99 and longest in milliseconds.
+measure_changes() { # PORT PROTOCOL SUBSCRIBERS RATE SECONDS
+    start_load "$4"
     "$folder/websocket_client" --port "$1" --protocol "$2" --tokens "$folder/tokens" --sockets "$3" --mode changes --seconds "$5"
-    kill "$load"
-    wait "$load" || true
+    stop_load
 }
