@@ -11,6 +11,16 @@ namespace gateway {
 
 namespace {
 
+// What a number may be.
+struct Range {
+    double lowest = 1;
+    double highest = 1e9;
+};
+constexpr double day = 86400, megabyte = 1024 * 1024;
+constexpr Range or_none{0, 1e9}, seconds{1, day}, seconds_or_none{0, day};
+// What is written into one frame stays far below what a frame holds (hub/writer.cpp), twice as well.
+constexpr Range bytes{1, 256 * megabyte};
+
 class Settings {
   public:
     Settings(CLI::App& app, Config& config) : app_(app), config_(config) {}
@@ -23,10 +33,10 @@ class Settings {
         add("publication", c.publication, "publications to stream, separated by commas");
         add("recreate-lost-slot", c.recreate_lost_slot,
             "make the slot anew when the server has invalidated it; all clients are told to read again");
-        add("max-change-bytes", c.max_change_bytes,
-            "larger rows are sent without their values (1kB to 1022MB)");
-        add("pool-size", c.pool_size, "connections for functions and look-ups");
-        add("query-timeout", c.query_timeout, "longest time of a function, in milliseconds");
+        add("max-change-bytes", c.max_change_bytes, "larger rows are sent without their values",
+            {1024, 256 * megabyte});
+        add("pool-size", c.pool_size, "connections for functions and look-ups", {1, 100});
+        add("query-timeout", c.query_timeout, "longest time of a function, in milliseconds", {1, day * 1000});
         add("queue-length", c.queue_length, "requests that may wait for a connection");
 
         group("Network");
@@ -45,25 +55,26 @@ class Settings {
         add("jwks-url", c.jwks_url, "address of a JSON Web Key Set");
         add("api-keys-file", c.api_keys_file,
             "file with lines KEY=ROLE: opaque keys (sb_publishable_...) that count as tokens of a role");
-        add("jwks-refresh", c.jwks_refresh, "seconds between two looks at jwks-file and jwks-url");
+        add("jwks-refresh", c.jwks_refresh, "seconds between two looks at jwks-file and jwks-url", seconds);
         add("jwt-audience", c.jwt_audience, "audiences, one of which a token must name");
         add("jwt-issuer", c.jwt_issuer, "issuers, one of which must have issued a token");
-        add("jwt-leeway", c.jwt_leeway, "seconds by which clocks may differ");
+        add("jwt-leeway", c.jwt_leeway, "seconds by which clocks may differ", seconds_or_none);
         add("tenant-claim", c.tenant_claim,
             "claim that names tenants beside tenant_memberships, for example app_metadata.tenant_ids");
         add("service-roles", c.service_roles, "roles of tokens that see every tenant");
         add("roles", c.role_pairs, "TOKEN_ROLE=DATABASE_ROLE: as whom functions and snapshots run");
 
         group("Resuming");
-        add("resume-window", c.resume_window, "seconds for which changes are kept for those who come back");
-        add("resume-bytes", c.resume_bytes, "bytes that are kept at most");
+        add("resume-window", c.resume_window, "seconds for which changes are kept for those who come back",
+            seconds);
+        add("resume-bytes", c.resume_bytes, "bytes that are kept at most", {megabyte, megabyte * megabyte});
 
         group("Limits");
         add("max-connections", c.max_connections, "open connections");
         add("connections-per-address", c.connections_per_address,
-            "of them, of one address, 0 for no limit. Addresses of proxies have none");
+            "of them, of one address, 0 for no limit. Addresses of proxies have none", or_none);
         add("connections-per-second-per-address", c.connections_per_second_per_address,
-            "new connections of one address, four times as many at once, 0 for no limit");
+            "new connections of one address, four times as many at once, 0 for no limit", or_none);
         add("connections-per-second", c.connections_per_second, "new connections");
         add("requests-per-second", c.requests_per_second, "HTTP requests of one address, and of one tenant");
         add("channels-per-socket", c.limits.channels_per_socket, "channels");
@@ -71,30 +82,33 @@ class Settings {
             "postgres_changes of all channels of a socket");
         add("joins-per-second", c.limits.joins_per_second,
             "joins of one socket, and patterns in their filters");
-        add("join-bytes", c.limits.join_bytes, "bytes of a join");
+        add("join-bytes", c.limits.join_bytes, "bytes of a join", bytes);
         add("messages-per-second", c.limits.messages_per_second, "messages of one socket");
-        add("message-bytes", c.message_bytes, "bytes of a message of a client");
-        add("body-bytes", c.body_bytes, "bytes of the body of a request");
-        add("broadcast-bytes", c.limits.broadcast_bytes, "bytes of the payload of a broadcast");
-        add("presence-bytes", c.limits.presence_bytes, "bytes of what a client tracks");
+        add("message-bytes", c.message_bytes, "bytes of a message of a client", bytes);
+        add("body-bytes", c.body_bytes, "bytes of the body of a request", bytes);
+        add("broadcast-bytes", c.limits.broadcast_bytes, "bytes of the payload of a broadcast", bytes);
+        add("presence-bytes", c.limits.presence_bytes, "bytes of what a client tracks", bytes);
         add("presence-per-topic", c.limits.presence_per_topic, "clients that are tracked on a topic");
         add("presence-topic-bytes", c.limits.presence_topic_bytes,
-            "bytes of all that is tracked on a topic, or by a socket");
+            "bytes of all that is tracked on a topic, or by a socket", bytes);
         add("send-queue-bytes", c.send_queue_bytes,
-            "bytes that may wait at a socket; a slower client is closed");
+            "bytes that may wait at a socket; a slower client is closed", bytes);
         add("snapshot-rows", c.snapshot_rows, "rows of a snapshot");
-        add("snapshot-bytes", c.snapshot_bytes, "bytes of its rows");
-        add("handshake-timeout", c.handshake_timeout, "seconds until a request must have come");
+        add("snapshot-bytes", c.snapshot_bytes, "bytes of its rows", bytes);
+        add("handshake-timeout", c.handshake_timeout, "seconds until a request must have come", seconds);
         add("join-timeout", c.limits.join_timeout,
-            "seconds until a join is answered, unless the client says how long it waits");
-        add("idle-timeout", c.idle_timeout, "seconds without a message of a client");
-        add("stall-timeout", c.stall_timeout, "seconds for a client to take anything of what waits for it");
-        add("drain-timeout", c.drain_timeout, "seconds for clients to go after SIGTERM");
+            "seconds until a join is answered, unless the client says how long it waits", {0.01, day});
+        add("idle-timeout", c.idle_timeout, "seconds without a message of a client", seconds);
+        add("stall-timeout", c.stall_timeout, "seconds for a client to take anything of what waits for it",
+            seconds);
+        add("drain-timeout", c.drain_timeout, "seconds for clients to go after SIGTERM", seconds_or_none);
 
         group("Watching");
         add("report-interval", c.report_interval,
-            "seconds between two reports of all connections into realtime_connection_metrics; 0 for none");
-        add("metrics-tenants", c.metrics_tenants, "tenants that have series of their own in /metrics");
+            "seconds between two reports of all connections into realtime_connection_metrics; 0 for none",
+            seconds_or_none);
+        add("metrics-tenants", c.metrics_tenants, "tenants that have series of their own in /metrics",
+            or_none);
         add("log-level", c.log_level, "trace, debug, info, warning, error");
         add("log-format", c.log_format, "text or json");
     }
@@ -102,13 +116,20 @@ class Settings {
   private:
     void group(std::string name) { group_ = std::move(name); }
 
-    template <class Value> void add(const std::string& name, Value& value, const std::string& help) {
+    template <class Value>
+    void add(const std::string& name, Value& value, const std::string& help, Range range = {}) {
         std::string variable = "PG_REALTIMED_" + name;
         std::transform(variable.begin(), variable.end(), variable.begin(), [](unsigned char letter) {
             return letter == '-' ? '_' : static_cast<char>(std::toupper(letter));
         });
         auto* option = app_.add_option("--" + name, value, help)->envname(variable)->capture_default_str();
         option->group(group_);
+        if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
+            if (name.ends_with("-bytes")) {
+                option->transform(CLI::AsSizeValue(false)); // 1MB and such
+            }
+            option->check(CLI::Range(range.lowest, range.highest));
+        }
         if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
             option->delimiter(',')->take_all();
         }
@@ -130,15 +151,6 @@ bool is_slot_name(const std::string& name) {
 std::string fault_of(const Config& config) {
     if (!is_slot_name(config.slot)) {
         return "slot \"" + config.slot + "\" is no name of a slot: up to 63 of a-z, 0-9 and _";
-    }
-    if (config.resume_window < 1 || config.resume_window > 86400) {
-        return "resume-window must be between 1 and 86400 seconds";
-    }
-    if (config.resume_bytes < 1024 * 1024) {
-        return "resume-bytes must be at least 1048576";
-    }
-    if (config.pool_size < 1 || config.pool_size > 100) {
-        return "pool-size must be between 1 and 100";
     }
     if (config.jwt_secret.empty() && config.jwt_secret_file.empty() && config.jwks_file.empty() &&
         config.jwks_url.empty()) {

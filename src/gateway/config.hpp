@@ -18,7 +18,7 @@ struct Config {
     std::string slot = "pg_realtimed";
     std::string publication = "pg_realtime";
     bool recreate_lost_slot = true;
-    std::string max_change_bytes = "1MB";
+    std::size_t max_change_bytes = 1024 * 1024;
 
     std::string jwt_secret_file, jwks_file, jwks_url;
     std::string jwt_secret; // from the environment only: flags are seen by everybody on the machine

@@ -302,6 +302,10 @@ void TokenGatekeeper::refresh() {
             const std::unique_ptr<Fetch> mine(static_cast<Fetch*>(work->data));
             TokenGatekeeper& keeper = *mine->keeper;
             keeper.fetching_ = false;
+            if (mine->address != keeper.config_.jwks_url) {
+                keeper.refresh(); // these are the keys of the address before
+                return;
+            }
             std::shared_ptr<token::Keys> keys;
             if (mine->fault.empty()) {
                 mine->fault = keeper.build(mine->content, keys);

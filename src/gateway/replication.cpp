@@ -382,7 +382,7 @@ void Replication::begin_stream() {
     ask(Step::Start, "START_REPLICATION SLOT \"" + config_.slot + "\" LOGICAL " + from +
                          " (\"format\" 'frame', \"memberships\" 'on', \"publication_names\" " +
                          literal(config_.publication) + ", \"max_change_bytes\" " +
-                         literal(config_.max_change_bytes) + ")");
+                         literal(std::to_string(config_.max_change_bytes)) + ")");
 }
 
 // Tells the hub whether what comes continues what came before.

@@ -107,11 +107,47 @@ describe('settings', () => {
     })()
   })
 
+  test('the keys of a new address are asked for at once, also while the old address has not answered yet', async () => {
+    const pairs = [crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }), crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })]
+    const keys = (index) => JSON.stringify({ keys: [{ ...pairs[index].publicKey.export({ format: 'jwk' }), kid: `key${index}`, alg: 'ES256', use: 'sig' }] })
+    let asked = 0, late
+    const provider = http.createServer((request, response) => {
+      if (request.url === '/new') response.end(keys(1))
+      else if (++asked === 1) response.end(keys(0))
+      else late = () => response.end(keys(0))
+    })
+    await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve))
+    const settings = (path) => writeFileSync('keys.toml', `jwks-url = "http://127.0.0.1:${provider.address().port}${path}"
+jwks-refresh = 1
+`)
+    settings('/old')
+    try {
+      await withStage({ config: 'keys.toml' }, async (stage) => {
+        const status = async (index) => (await stage.get('/realtime/v1/snapshot?table=orders', signed(pairs[index].privateKey, `key${index}`, { role: 'authenticated', sub: users[0] }))).status
+        assert.equal(await status(0), 200)
+        stage.process.kill('SIGHUP')
+        await until(() => late, 'the gateway looks again')
+        settings('/new')
+        stage.process.kill('SIGHUP')
+        await until(() => stage.log.match(/settings were read again/g)?.length === 2, 'new settings')
+        late()
+        await until(async () => (await status(1)) === 200, 'the new key is known')
+        assert.equal(await status(0), 401)
+      })()
+    } finally { provider.close() }
+  })
+
   test('wrong settings end with 2 and name what is wrong, --check ends with 1 when the database is not ready', () => {
     const run = (...flags) => { try { return [0, execFileSync(process.env.PG_REALTIMED, flags, { encoding: 'utf8', env: { ...process.env, PG_REALTIMED_JWT_SECRET: secret }, stdio: ['ignore', 'pipe', 'pipe'] })] } catch (error) { return [error.status, error.stdout + error.stderr] } }
     assert.deepEqual(run('--slot', 'No Slot')[0], 2)
     assert.match(run('--slot', 'No Slot')[1], /slot "No Slot" is no name of a slot/)
     assert.equal(run('--nonsense')[0], 2)
+    for (const [name, value] of [['pool-size', '0'], ['max-change-bytes', '1GB'], ['resume-bytes', '1kB'], ['idle-timeout', '-1'], ['messages-per-second', '0'], ['body-bytes', 'many']]) {
+      const [code, told] = run(`--${name}`, value)
+      assert.equal(code, 2, name)
+      assert.match(told, new RegExp(name), 'what is wrong is named')
+    }
+    assert.equal(run('--check', '--send-queue-bytes', '64kB', '--report-interval', '0', '--database-url', 'dbname=postgres')[0], 1)
     assert.match(run('--version')[1], /^pg_realtimed \d+\.\d+\.\d+\n$/)
     assert.match(run('--help')[1], /--resume-window/)
     assert.equal(run('--check', '--database-url', 'dbname=postgres')[0], 1)
