@@ -85,6 +85,7 @@ HUB_SOURCES = \
 	src/hub/writer.cpp \
 	src/hub/router.cpp \
 	src/hub/topics.cpp \
+	src/hub/meter.cpp \
 	src/hub/people.cpp \
 	src/hub/hub.cpp \
 	src/hub/feed.cpp \
@@ -94,6 +95,7 @@ HUB_SOURCES = \
 GATEWAY_SOURCES = \
 	src/gateway/config.cpp \
 	src/gateway/log.cpp \
+	src/gateway/address.cpp \
 	src/gateway/link.cpp \
 	src/gateway/replication.cpp \
 	src/gateway/pool.cpp \

@@ -1,11 +1,10 @@
 #include "gateway/api.hpp"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <fstream>
 #include <sstream>
 
+#include "gateway/address.hpp"
 #include "gateway/figures.hpp"
 #include "gateway/log.hpp"
 #include "gateway/socket.hpp"
@@ -30,19 +29,6 @@ std::string bearer_token(const web::RequestHead& head, const web::Query& query) 
         return std::string(*key);
     }
     return std::string(query.value("apikey").value_or(""));
-}
-
-// Whom an address belongs to: who has one of IPv6 has a /64 of them, more than anybody can count.
-std::string network_of(const std::string& address) {
-    constexpr std::size_t network_bytes = 8;
-    in6_addr bytes{};
-    if (inet_pton(AF_INET6, address.c_str(), &bytes) != 1 || IN6_IS_ADDR_V4MAPPED(&bytes)) {
-        return address;
-    }
-    std::fill(std::begin(bytes.s6_addr) + network_bytes, std::end(bytes.s6_addr), std::uint8_t{0});
-    char text[INET6_ADDRSTRLEN] = "";
-    inet_ntop(AF_INET6, &bytes, text, sizeof(text));
-    return std::string(text) + "/64";
 }
 
 std::string_view content_type_of(std::string_view name) {
@@ -239,6 +225,10 @@ void Api::handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) {
     }
     if ((stream || snapshot) != reads || (!(stream || snapshot) && !writes)) {
         not_allowed(stream || snapshot ? "GET, HEAD" : "POST");
+        return;
+    }
+    if (stream && head.method() != web::Method::Get) {
+        not_allowed("GET"); // an answer without an end has no head of its own
         return;
     }
     const hub::IdentityPointer identity = caller(*exchange, query);

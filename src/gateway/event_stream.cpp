@@ -29,9 +29,24 @@ void EventStream::schedule(const hub::Identity& owner) {
 }
 
 void EventStream::deliver(const hub::FramePointer& frame) {
-    ++delivered_;
+    meter_.count(frame->size());
     socket_.send(frame);
     look_at_queue();
+}
+
+void EventStream::deliver_row(const hub::FramePointer& frame, std::string_view tenant) {
+    if (!tenant.empty() && sees_several_tenants()) {
+        meter_.count_row(frame->size(), tenant);
+    }
+    deliver(frame);
+}
+
+hub::ChannelReport EventStream::report() const {
+    hub::ChannelReport report;
+    report.subscription_type =
+        bindings_.empty() || bindings_.front().table == "*" ? "stream" : bindings_.front().table;
+    report.tenants = meter_.tenants(sight().tenants);
+    return report;
 }
 
 bool EventStream::look_at_token() {

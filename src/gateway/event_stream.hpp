@@ -2,6 +2,7 @@
 #pragma once
 
 #include "hub/feed.hpp"
+#include "hub/meter.hpp"
 
 namespace gateway {
 
@@ -16,10 +17,11 @@ class EventStream final : public hub::Feed, public hub::Alarm {
                std::optional<protocol::Cursor> since);
 
     void deliver(const hub::FramePointer& frame) override;
+    void deliver_row(const hub::FramePointer& frame, std::string_view tenant) override;
     void on_time() override;
     // Ends when the token has expired. Whether it has.
     bool look_at_token();
-    std::uint64_t delivered() const { return delivered_; }
+    hub::ChannelReport report() const;
 
   private:
     bool on_open() override;
@@ -34,7 +36,7 @@ class EventStream final : public hub::Feed, public hub::Alarm {
     void schedule(const hub::Identity& owner);
 
     Socket& socket_;
-    std::uint64_t delivered_ = 0;
+    hub::Meter meter_;
 };
 
 } // namespace gateway

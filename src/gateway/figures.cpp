@@ -117,7 +117,7 @@ std::string Figures::text(bool with_tenants) const {
         }
         ++sessions;
         channels += socket->session()->channel_count();
-        for (const hub::ChannelReport& report : socket->session()->report()) {
+        for (const hub::ChannelReport& report : socket->reports()) {
             for (const auto& [tenant, traffic] : report.tenants) {
                 ++tenants[tenant];
             }
@@ -187,6 +187,10 @@ std::string Figures::text(bool with_tenants) const {
                "WAL that the server has sent or written and that was not routed yet.",
                static_cast<double>(
                    stream.server_lsn > stream.received_lsn ? stream.server_lsn - stream.received_lsn : 0));
+    page.gauge("pg_realtimed_replication_lag_seconds",
+               "Age of the changes that are routed now, or since when the server has more than we have; 0 "
+               "when up to date.",
+               std::max(stream.behind_seconds, hub_.age_of_changes()));
     page.gauge("pg_realtimed_replication_kept_bytes", "WAL that the slot keeps for those who resume.",
                static_cast<double>(stream.received_lsn > stream.confirmed_lsn
                                        ? stream.received_lsn - stream.confirmed_lsn

@@ -78,6 +78,7 @@ Replication::~Replication() {
 }
 
 void Replication::start() {
+    up_to_date_ = hub_.now();
     uv_timer_start(
         tick_, [](uv_timer_t* timer) { static_cast<Replication*>(timer->data)->on_tick(); }, 0,
         tick_milliseconds);
@@ -96,8 +97,16 @@ void Replication::stop() {
 }
 
 Replication::Status Replication::status() const {
-    return {step_ == Step::Stream,    problem_,  server_lsn_,           hub_.head().lsn,
-            hub_.history.confirmed(), connects_, assembler_.repeated(), bytes_,
+    const bool behind = step_ != Step::Stream || hub_.head().lsn < server_lsn_;
+    return {step_ == Step::Stream,
+            problem_,
+            server_lsn_,
+            hub_.head().lsn,
+            hub_.history.confirmed(),
+            behind ? hub_.now() - up_to_date_ : 0,
+            connects_,
+            assembler_.repeated(),
+            bytes_,
             slots_recreated_};
 }
 
@@ -427,6 +436,9 @@ void Replication::read_stream() {
         }
     }
     uv_idle_stop(more_);
+    if (hub_.head().lsn >= server_lsn_) {
+        up_to_date_ = hub_.now();
+    }
 }
 
 // Owns `buffer`.

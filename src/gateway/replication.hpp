@@ -25,6 +25,7 @@ class Replication final : public Link {
         std::uint64_t server_lsn = 0;    // how far the server had sent or written, by its last message
         std::uint64_t received_lsn = 0;  // how far we have come
         std::uint64_t confirmed_lsn = 0; // what the slot need not keep any more
+        double behind_seconds = 0;       // since when we are not up to date with that; 0: we are
         std::uint64_t connects = 0, repeated = 0, bytes = 0, slots_recreated = 0;
     };
     Status status() const;
@@ -80,6 +81,7 @@ class Replication final : public Link {
     unsigned attempts_ = 0, asked_ = 0; // asked_: questions of the server at one place, since asked_since_
     double asked_since_ = 0;
     std::uint64_t asked_at_ = 0;
+    double up_to_date_ = 0; // when everything was routed that the server had told of
     double retry_at_ = 0, last_input_ = 0, last_status_ = 0, connect_began_ = 0;
     std::uint64_t slot_confirmed_ = 0, target_ = 0, server_lsn_ = 0, sent_confirmed_ = 0;
     std::uint64_t connects_ = 0, bytes_ = 0, slots_recreated_ = 0;

@@ -22,11 +22,12 @@ constexpr std::size_t longest_type = 255; // of a subscription
 constexpr const char* statement =
     "INSERT INTO realtime_connection_metrics (tenant_id, subscription_type, connection_id, "
     "total_messages_received, "
-    "total_messages_sent, error_count, bytes_transferred, last_heartbeat_at) "
-    "SELECT tenant_id, subscription_type, connection_id, received, sent, errors, bytes, now() "
+    "total_messages_sent, error_count, bytes_transferred, avg_response_time_ms, last_heartbeat_at) "
+    "SELECT tenant_id, subscription_type, connection_id, received, sent, errors, bytes, round_trip, "
+    "pg_catalog.now() - pg_catalog.make_interval(secs => silent) "
     "FROM pg_catalog.jsonb_to_recordset($1::jsonb) AS r(tenant_id uuid, subscription_type text, "
     "connection_id text, "
-    "received bigint, sent bigint, errors bigint, bytes bigint)";
+    "received bigint, sent bigint, errors bigint, bytes bigint, round_trip float8, silent float8)";
 
 // Tables and topics may be called anything, subscription types not: * means all of them, and text has no control characters.
 std::string subscription_type(std::string_view name) {
@@ -37,20 +38,27 @@ std::string subscription_type(std::string_view name) {
 }
 
 std::string row_of(const std::string& tenant, const hub::ChannelReport::Traffic& traffic,
-                   std::string_view connection, const hub::ChannelReport& report) {
+                   const Socket& socket, double now, const hub::ChannelReport& report) {
     wire::ByteBuffer row(1U << 16);
     row.append("{\"tenant_id\":");
     wire::write_json_string(row, tenant);
     row.append(",\"subscription_type\":");
     wire::write_json_string(row, subscription_type(report.subscription_type));
     row.append(",\"connection_id\":");
-    wire::write_json_string(row, connection);
+    wire::write_json_string(row, socket.connection_id());
     for (const auto& [name, value] :
          {std::pair{",\"received\":", traffic.messages}, std::pair{",\"sent\":", report.messages_received},
           std::pair{",\"errors\":", report.errors}, std::pair{",\"bytes\":", traffic.bytes}}) {
         row.append(name);
         wire::write_uint64(row, value);
     }
+    if (const auto seconds = socket.round_trip()) {
+        row.append(",\"round_trip\":");
+        row.append(std::to_string(*seconds * 1000)); // ms
+    }
+    row.append(",\"silent\":");
+    // Event streams say nothing, and live as long as they are open.
+    row.append(std::to_string(socket.is_event_stream() ? 0 : std::max(0.0, now - socket.last_input())));
     row.append('}');
     return std::string(row.view());
 }
@@ -77,16 +85,18 @@ void Reporter::tick() {
         return;
     }
     std::vector<std::string> rows;
-    for (const Socket* socket : server_.sockets()) {
-        if (socket->session() == nullptr || !is_due(socket->connection_id(), interval, now)) {
+    for (Socket* socket : server_.sockets()) {
+        if ((socket->session() == nullptr && !socket->is_event_stream()) ||
+            !is_due(socket->connection_id(), interval, now)) {
             continue;
         }
-        for (const hub::ChannelReport& report : socket->session()->report()) {
+        socket->measure_round_trip(); // for the next report
+        for (const hub::ChannelReport& report : socket->reports()) {
             for (const auto& [tenant, traffic] : report.tenants) {
                 if (!protocol::uuid_in(tenant)) {
                     continue; // monitoring knows tenants as uuids
                 }
-                rows.push_back(row_of(tenant, traffic, socket->connection_id(), report));
+                rows.push_back(row_of(tenant, traffic, *socket, now, report));
                 if (rows.size() == rows_at_once) {
                     send(std::exchange(rows, {}));
                 }

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <random>
 
+#include "gateway/address.hpp"
 #include "gateway/log.hpp"
 #include "gateway/socket.hpp"
 
@@ -243,7 +244,7 @@ void Server::on_connection(Listener& listener) {
 }
 
 void Server::penalise(const std::string& peer) {
-    const auto address = addresses_.find(peer);
+    const auto address = addresses_.find(network_of(peer));
     const auto rate = static_cast<double>(config_.connections_per_second_per_address);
     if (address != addresses_.end() && rate > 0) {
         address->second.accepts.spend(hub_.now(), rate, rate * burst_seconds, rate);
@@ -256,7 +257,7 @@ bool Server::is_proxy(const std::string& peer) const {
 }
 
 bool Server::admit(Socket& socket) {
-    Address& address = addresses_[socket.peer()];
+    Address& address = addresses_[network_of(socket.peer())];
     ++address.connections;
     if (sockets_.size() > config_.max_connections) {
         return false;
@@ -280,7 +281,7 @@ void Server::forget(Socket& socket) {
     for (auto* list : {&flushing_, &calling_}) { // somebody walks through them
         std::replace(list->begin(), list->end(), &socket, static_cast<Socket*>(nullptr));
     }
-    if (const auto address = addresses_.find(socket.peer()); address != addresses_.end()) {
+    if (const auto address = addresses_.find(network_of(socket.peer())); address != addresses_.end()) {
         --address->second.connections;
     }
     // How often somebody has come is remembered longer than who is there.

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "gateway/address.hpp"
 #include "gateway/event_stream.hpp"
 #include "gateway/log.hpp"
 #include "gateway/server.hpp"
@@ -16,16 +17,6 @@ namespace {
 constexpr std::size_t most_pending = 64 * 1024;  // bytes of pipelined requests that wait
 constexpr std::size_t most_ignored = 256 * 1024; // bytes of a client that is on its way out
 constexpr unsigned messages_per_turn = 32;       // of one WebSocket, before others have their turn
-
-std::string address_of(const uv_tcp_t* tcp) {
-    sockaddr_storage storage{};
-    int size = sizeof(storage);
-    char text[INET6_ADDRSTRLEN] = "";
-    if (uv_tcp_getpeername(tcp, reinterpret_cast<sockaddr*>(&storage), &size) == 0) {
-        uv_ip_name(reinterpret_cast<const sockaddr*>(&storage), text, sizeof(text));
-    }
-    return text;
-}
 
 std::string_view query_value(const web::Result<web::Query>& query, std::string_view name) {
     const auto* pairs = std::get_if<web::Query>(&query);
@@ -58,7 +49,11 @@ void Socket::know_peer() {
         peer_ = "unix";
     } else {
         uv_tcp_nodelay(&handle_.tcp, 1);
-        peer_ = address_of(&handle_.tcp);
+        sockaddr_storage name{};
+        int size = sizeof(name);
+        if (uv_tcp_getpeername(&handle_.tcp, reinterpret_cast<sockaddr*>(&name), &size) == 0) {
+            peer_ = address_of(reinterpret_cast<const sockaddr*>(&name));
+        }
     }
 }
 
@@ -109,12 +104,13 @@ void Socket::on_time() {
         }
         if (is_late(server_.hub().now())) {
             ++server_.counters.idle_closed;
-            close(web::close_code::policy,
-                  session_->has_joined()
-                      ? "a message was not complete after " + std::to_string(server_.config().stall_timeout) +
-                            " seconds"
-                      : "no channel was joined within " + std::to_string(server_.config().handshake_timeout) +
-                            " seconds");
+            // Not always the client's fault, who may come again at once: the database may be away.
+            end_with(web::close_code::policy,
+                     session_->has_joined()
+                         ? "a message was not complete after " +
+                               std::to_string(server_.config().stall_timeout) + " seconds"
+                         : "no channel was joined within " +
+                               std::to_string(server_.config().handshake_timeout) + " seconds");
             return;
         }
         if (silent < idle) {
@@ -413,6 +409,7 @@ void Socket::feed_frames(std::string_view rest) {
             }
             break;
         case web::Event::Kind::Pong:
+            on_pong(event.bytes);
             break;
         case web::Event::Kind::Close:
             close(event.code == web::close_code::none ? web::close_code::normal : event.code, {});
@@ -427,6 +424,31 @@ void Socket::feed_frames(std::string_view rest) {
             return;
         }
     }
+}
+
+void Socket::measure_round_trip() {
+    if (state_ == State::WebSocket && pinged_ == 0) {
+        pinged_ = server_.hub().now();
+        std::string ping;
+        web::write_ping(ping, std::to_string(pinged_));
+        send(hub::Frame::raw({ping}));
+    }
+}
+
+void Socket::on_pong(std::string_view payload) {
+    if (pinged_ != 0 && payload == std::to_string(pinged_)) {
+        round_trip_ = server_.hub().now() - pinged_;
+        pinged_ = 0;
+    } else {
+        session_->take_message(); // nobody has asked
+    }
+}
+
+std::vector<hub::ChannelReport> Socket::reports() const {
+    if (session_ != nullptr) {
+        return session_->report();
+    }
+    return events_ != nullptr ? std::vector{events_->report()} : std::vector<hub::ChannelReport>();
 }
 
 void Socket::begin_events(const web::RequestHead& head, std::unique_ptr<EventStream> events) {

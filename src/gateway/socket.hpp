@@ -60,6 +60,12 @@ class Socket final : public hub::Connection, private hub::Alarm {
     const hub::Session* session() const { return session_.get(); }
     bool is_event_stream() const { return events_ != nullptr; }
     std::string_view connection_id() const { return id_; }
+    // Of the channels, or of the event stream.
+    std::vector<hub::ChannelReport> reports() const;
+    // Asks the client for an answer (ping, RFC 6455 section 5.5.2), unless it still owes one.
+    void measure_round_trip();
+    std::optional<double> round_trip() const { return round_trip_; } // seconds, when last asked
+    double last_input() const { return last_input_; }
 
   private:
     ~Socket();
@@ -71,8 +77,10 @@ class Socket final : public hub::Connection, private hub::Alarm {
     void on_read(ssize_t size, const char* bytes);
     void feed_request(std::string_view bytes);
     void feed_frames(std::string_view bytes);
+    void on_pong(std::string_view payload);
     void begin_request();
     void upgrade();
+    void end_with(std::uint16_t code, std::string_view reason);
     void refuse(const web::Error& error, std::span<const web::Header> headers = {});
     void close_after_writing();
     void queue(const hub::FramePointer& frame);
@@ -110,6 +118,8 @@ class Socket final : public hub::Connection, private hub::Alarm {
     std::string peer_, id_;
     std::size_t ignored_ = 0; // bytes that came after the end
     double last_input_ = 0;
+    double pinged_ = 0; // 0: nothing was asked
+    std::optional<double> round_trip_;
     double began_ = 0;           // of the WebSocket, or of the message that is incomplete
     std::size_t write_left_ = 0; // bytes of the running write at the last look
 };

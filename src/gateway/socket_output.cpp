@@ -82,11 +82,15 @@ bool Socket::stalls() {
 }
 
 void Socket::close(std::uint16_t code, std::string_view reason) {
+    if (code == web::close_code::policy && state_ == State::WebSocket) {
+        server_.penalise(peer_);
+    }
+    end_with(code, reason);
+}
+
+void Socket::end_with(std::uint16_t code, std::string_view reason) {
     if (state_ == State::Closing || state_ == State::Closed) {
         return;
-    }
-    if (code == web::close_code::policy) {
-        server_.penalise(peer_);
     }
     if (state_ == State::WebSocket) {
         std::string bytes;

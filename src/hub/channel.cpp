@@ -228,27 +228,22 @@ std::size_t Channel::queued_bytes() const {
 }
 
 void Channel::deliver(const FramePointer& frame) {
-    ++messages_sent_;
-    bytes_sent_ += frame->size();
+    meter_.count(frame->size());
     connection_.send(frame);
     look_at_queue();
 }
 
 void Channel::deliver_row(const FramePointer& frame, std::string_view tenant) {
-    // With one tenant everything is that one's.
     if (!tenant.empty() && sees_several_tenants()) {
-        auto rows = rows_of_.find(tenant);
-        if (rows == rows_of_.end()) {
-            rows = rows_of_.emplace(tenant, ChannelReport::Traffic()).first;
-        }
-        ++rows->second.messages;
-        rows->second.bytes += frame->size();
+        meter_.count_row(frame->size(), tenant);
     }
     deliver(frame);
 }
 
 void Channel::send_cursor_if_moved() {
-    if (live() && last_cursor_ < hub_.head()) {
+    constexpr double seconds_between_cursors = 1; // however often the client lets its heart beat
+    if (live() && last_cursor_ < hub_.head() && hub_.now() >= cursor_due_) {
+        cursor_due_ = hub_.now() + seconds_between_cursors;
         last_cursor_ = hub_.head();
         send_cursor();
     }
@@ -452,14 +447,7 @@ ChannelReport Channel::report() const {
     const bool has_table = !bindings_.empty() && bindings_.front().table != "*";
     report.subscription_type =
         has_table ? bindings_.front().table : topic().substr(std::string_view("realtime:").size());
-    const ChannelReport::Traffic all{messages_sent_, bytes_sent_};
-    const std::vector<std::string> tenants = room_tenant_ ? std::vector{*room_tenant_} : sight().tenants;
-    for (const std::string& tenant : tenants) {
-        const auto rows = rows_of_.find(tenant);
-        report.tenants.emplace_back(tenant, tenants.size() == 1      ? all
-                                            : rows != rows_of_.end() ? rows->second
-                                                                     : ChannelReport::Traffic());
-    }
+    report.tenants = meter_.tenants(room_tenant_ ? std::vector{*room_tenant_} : sight().tenants);
     report.messages_received = messages_received_;
     report.errors = errors_;
     return report;

@@ -68,12 +68,9 @@ class Channel final : public Feed, public Alarm {
     std::optional<std::string> room_tenant_; // of a private channel
     std::string wanted_tenant_;
     protocol::Cursor last_cursor_;
-    struct Hash : std::hash<std::string_view> {
-        using is_transparent = void;
-    };
-    std::unordered_map<std::string, ChannelReport::Traffic, Hash, std::equal_to<>> rows_of_; // by tenant
-    std::uint64_t messages_sent_ = 0, messages_received_ = 0, bytes_sent_ = 0, errors_ = 0;
-    double join_ends_ = 0;
+    Meter meter_;
+    std::uint64_t messages_received_ = 0, errors_ = 0;
+    double join_ends_ = 0, cursor_due_ = 0;
     bool private_ = false, ack_ = false, wait_ = false, replied_ = false, ended_ = false;
     bool replication_ready_ = false; // the client waits to be told
 };

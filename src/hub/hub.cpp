@@ -107,14 +107,23 @@ void Hub::on_change(const stream::Change& change) {
         ++counters.fallen_behind;
         watcher->fall_behind(change.cursor);
     }
-    if (change.commit_time != 0 && caught_up_) {
-        counters.commit_to_send.add(unix_now() - static_cast<double>(change.commit_time) / 1e6);
+    if (change.commit_time != 0) {
+        age_ = unix_now() - static_cast<double>(change.commit_time) / 1e6;
+        age_noted_ = now();
+        if (caught_up_) {
+            counters.commit_to_send.add(age_);
+        }
     }
 }
 
 void Hub::on_commit(std::uint32_t xid, protocol::Cursor commit, std::uint64_t end_lsn) {
     history.complete(xid, commit, end_lsn, now());
     note_head({end_lsn, 0, timelines_.current});
+}
+
+double Hub::age_of_changes() const {
+    constexpr double lately = 5; // s
+    return age_noted_ > 0 && now() - age_noted_ < lately ? age_ : 0;
 }
 
 void Hub::on_progress(std::uint64_t lsn) {

@@ -109,6 +109,8 @@ class Hub final : public stream::Sink {
     protocol::Cursor head() const { return head_; }
     // The same, never in the middle of a transaction.
     protocol::Cursor complete_head() const { return complete_head_; }
+    // Seconds from the commit of the last change until it was routed; 0 when none has come lately.
+    double age_of_changes() const;
 
     // Whether a cursor is one of this server's history, and whether all changes behind it are still there.
     bool reaches(const protocol::Cursor& cursor) const {
@@ -158,6 +160,7 @@ class Hub final : public stream::Sink {
     std::vector<std::pair<std::uint64_t, std::function<void()>>> after_refresh_;
     double tables_time_ = -1e9;
     bool streaming_ = false, caught_up_ = false;
+    double age_ = 0, age_noted_ = 0;
     std::uint64_t target_ = 0, first_target_ = 0; // first_target_: when this process began
     protocol::Cursor head_, complete_head_;
     stream::Timelines timelines_;

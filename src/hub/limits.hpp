@@ -33,10 +33,10 @@ class TokenBucket {
         tokens_ -= 1;
         return true;
     }
-    // Takes what may not be there; then the next has to wait for that, too.
+    // Takes what may not be there; then the next has to wait for that, too, but not for longer than a second.
     void spend(double now, double rate, double burst, double count = 1) {
         refill(now, rate, burst);
-        tokens_ -= count;
+        tokens_ = tokens_ - count < -rate ? -rate : tokens_ - count;
     }
 
   private:

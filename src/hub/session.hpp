@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hub/hub.hpp"
+#include "hub/meter.hpp"
 #include "protocol/message.hpp"
 #include "wire/byte_buffer.hpp"
 
@@ -28,17 +29,6 @@ class Connection {
 
   protected:
     ~Connection() = default;
-};
-
-// What a channel has cost and given, for the gateway's own reports of its connections.
-struct ChannelReport {
-    struct Traffic {
-        std::uint64_t messages = 0, bytes = 0; // sent to the client
-    };
-    std::string subscription_type;
-    // What may be told to each tenant: of a channel that sees several ones only the rows of that tenant.
-    std::vector<std::pair<std::string, Traffic>> tenants;
-    std::uint64_t messages_received = 0, errors = 0;
 };
 
 // Not thread-safe. Whatever a client sends, nothing is thrown but std::bad_alloc.

@@ -19,15 +19,13 @@ struct Meta {
 
 using Metas = std::map<std::string, std::vector<Meta>>; // by key
 
-// {"phx_ref": "...", <what the client said>}
+// {<what the client said>, "phx_ref": "..."}: the last one of a name counts, and nobody may speak for others.
 void write_meta(wire::ByteBuffer& out, const Meta& meta) {
-    out.append("{\"phx_ref\":");
-    wire::write_json_string(out, meta.reference);
-    const std::string_view members = std::string_view(meta.payload).substr(1);
-    if (members.find('"') != std::string_view::npos) {
-        out.append(',');
-    }
+    const std::string_view members = std::string_view(meta.payload).substr(0, meta.payload.size() - 1);
     out.append(members);
+    out.append(members.find('"') != std::string_view::npos ? ",\"phx_ref\":" : "\"phx_ref\":");
+    wire::write_json_string(out, meta.reference);
+    out.append('}');
 }
 
 void write_metas(wire::ByteBuffer& out, const Metas& metas) {

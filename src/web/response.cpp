@@ -12,7 +12,7 @@ namespace web {
 
 namespace {
 
-constexpr std::array<std::pair<int, std::string_view>, 32> phrases = {
+constexpr std::array<std::pair<int, std::string_view>, 33> phrases = {
     {{101, "Switching Protocols"},
      {200, "OK"},
      {201, "Created"},
@@ -44,6 +44,7 @@ constexpr std::array<std::pair<int, std::string_view>, 32> phrases = {
      {500, "Internal Server Error"},
      {501, "Not Implemented"},
      {503, "Service Unavailable"},
+     {504, "Gateway Timeout"},
      {505, "HTTP Version Not Supported"}}};
 
 bool is_the_writers(std::string_view name) {

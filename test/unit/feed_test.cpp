@@ -281,6 +281,61 @@ TEST_F(Feed, AReplayThatBeginsAgainAndAgainIsListedOnce) {
     EXPECT_EQ(wire.count("\"record\""), 20U);
 }
 
+TEST_F(Feed, AMemberOfManyTenantsResumesWithTheirChangesAndNoOthers) {
+    for (int number = 0; number < 40; ++number) {
+        world.members["many"].push_back("t" + std::to_string(number));
+    }
+    world.insert(100, plans, "", row(1000));
+    for (int number = 0; number < 60; ++number) {
+        world.insert(110 + static_cast<std::uint64_t>(number) * 10, orders, "t" + std::to_string(number),
+                     row(number));
+    }
+    hub::Session session(world.hub, wire, protocol::Version::Two, "many");
+    join(session, R"({"event":"*","schema":"public","table":"*","since":"0/32-0/0"})");
+    replay();
+    EXPECT_EQ(wire.count(id(1000)), 1U) << "for everybody";
+    for (int number = 0; number < 60; ++number) {
+        EXPECT_EQ(wire.count(id(number)), number < 40 ? 1U : 0U) << number;
+    }
+}
+
+TEST_F(Feed, HoweverOftenAHeartBeatsItGetsACursorOnceASecond) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(session, R"({"event":"*","table":"plans"})");
+    wire.texts.clear();
+    for (int number = 0; number < 10; ++number) {
+        world.insert(100 + static_cast<std::uint64_t>(number) * 10, orders, "other", row(number));
+        session.on_text(R"([null,"9","phoenix","heartbeat",{}])");
+    }
+    EXPECT_EQ(wire.count("heartbeat"), 0U);
+    EXPECT_EQ(wire.count("phx_reply"), 10U);
+    EXPECT_EQ(wire.count("\"cursor\""), 1U);
+    world.time += 1;
+    session.on_text(R"([null,"9","phoenix","heartbeat",{}])");
+    EXPECT_EQ(wire.count("\"cursor\""), 2U);
+}
+
+TEST_F(Feed, NobodySpeaksForThePresenceOfOthers) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    session.on_text(
+        R"(["1","1","realtime:room","phx_join",{"config":{"presence":{"key":"k","enabled":true}}}])");
+    world.go_on();
+    session.on_text(
+        R"(["1","2","realtime:room","presence",{"type":"presence","event":"track","payload":{"phx_ref":"7","a":1 }}])");
+    world.hub.tick();
+    // Of two members with one name the last one counts.
+    EXPECT_EQ(wire.count(R"({"phx_ref":"7","a":1 ,"phx_ref":"1"})"), 1U);
+}
+
+TEST(Rates, WhoHasSpentTooMuchWaitsForASecondAtMost) {
+    hub::TokenBucket bucket;
+    for (int count = 0; count < 100; ++count) {
+        bucket.spend(10, 50, 200, 50);
+    }
+    EXPECT_FALSE(bucket.take(10.9, 50, 200));
+    EXPECT_TRUE(bucket.take(11.1, 50, 200));
+}
+
 TEST_F(Feed, BroadcastsFromBeforeThisProcessAreNotSentAgain) {
     World fresh;
     fresh.hub.on_stream_start(10, 100, false);

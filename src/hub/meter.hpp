@@ -1,0 +1,44 @@
+// What a channel or an event stream has given, and what of it may be told to which tenant: for the gateway's own reports.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace hub {
+
+struct ChannelReport {
+    struct Traffic {
+        std::uint64_t messages = 0, bytes = 0; // sent to the client
+    };
+    std::string subscription_type;
+    // What may be told to each tenant: of a channel that sees several ones only the rows of that tenant.
+    std::vector<std::pair<std::string, Traffic>> tenants;
+    std::uint64_t messages_received = 0, errors = 0;
+};
+
+class Meter {
+  public:
+    void count(std::size_t bytes) {
+        ++all_.messages;
+        all_.bytes += bytes;
+    }
+    // In addition, of who sees several tenants: whose row it was.
+    void count_row(std::size_t bytes, std::string_view tenant);
+    // For each of the tenants that the client sees now.
+    std::vector<std::pair<std::string, ChannelReport::Traffic>>
+    tenants(const std::vector<std::string>& seen) const;
+
+  private:
+    struct Hash : std::hash<std::string_view> {
+        using is_transparent = void;
+    };
+    ChannelReport::Traffic all_;
+    std::unordered_map<std::string, ChannelReport::Traffic, Hash, std::equal_to<>> rows_of_; // by tenant
+};
+
+} // namespace hub
