@@ -61,8 +61,8 @@ std::string literal(const std::string& text) {
 
 } // namespace
 
-Replication::Replication(uv_loop_t* loop, const Config& config, hub::Hub& hub)
-    : Link(loop), config_(config), hub_(hub), assembler_(hub), tick_(new uv_timer_t()),
+Replication::Replication(uv_loop_t* loop, Resolver& resolver, const Config& config, hub::Hub& hub)
+    : Link(loop, resolver), config_(config), hub_(hub), assembler_(hub), tick_(new uv_timer_t()),
       more_(new uv_idle_t()) {
     uv_timer_init(loop, tick_);
     tick_->data = this;
@@ -111,7 +111,7 @@ void Replication::on_tick() {
                                            {"application_name", "pg_realtimed"},
                                            {"connect_timeout", "10"}});
         } else if (retry_at_ > 1e17 && now - connect_began_ > connect_ends) {
-            give_up("the connection could not be made in time");
+            give_up(too_slow());
         }
         return;
     }
