@@ -116,6 +116,7 @@ void Link::disconnect() {
         connection_ = nullptr;
     }
     unknown_.clear();
+    paused_ = false;
     state_ = State::Closed;
 }
 
@@ -145,15 +146,21 @@ void Link::watch(int events) {
     // While connecting libpq may go on to the next address with another socket.
     if (PQsocket(connection_) != socket_) {
         unwatch();
+        if (PQsocket(connection_) < 0) {
+            return; // libpq has given up while it sent; the owner learns of it when it sends again or nothing comes
+        }
         socket_ = PQsocket(connection_);
         poll_ = new Poll();
         poll_->link = this;
         poll_->handle.data = poll_;
         uv_poll_init(loop_, &poll_->handle, socket_);
     }
+    if (paused_) {
+        events &= ~UV_READABLE;
+    }
     if (events != events_) {
         events_ = events;
-        uv_poll_start(&poll_->handle, events, on_poll);
+        uv_poll_start(&poll_->handle, events, on_poll); // with none it stops
     }
 }
 
@@ -174,7 +181,7 @@ void Link::on_poll(uv_poll_t* handle, int status, int events) {
     if ((events & UV_WRITABLE) != 0) {
         link->flush();
     }
-    if (link->state_ == State::Connected && (events & (UV_READABLE | UV_DISCONNECT)) != 0) {
+    if (link->state_ == State::Connected && !link->paused_ && (events & (UV_READABLE | UV_DISCONNECT)) != 0) {
         if (PQconsumeInput(link->connection_) == 0) {
             link->fail(one_line(PQerrorMessage(link->connection_)));
             return;
@@ -216,6 +223,20 @@ void Link::flush() {
         return;
     }
     watch(left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+void Link::pause_reading() {
+    if (state_ == State::Connected && !paused_) {
+        paused_ = true;
+        watch(events_);
+    }
+}
+
+void Link::resume_reading() {
+    if (state_ == State::Connected && paused_) {
+        paused_ = false;
+        flush(); // and watches for both
+    }
 }
 
 } // namespace gateway

@@ -35,6 +35,10 @@ class Link {
     std::string too_slow() const;
     // Sends what libpq has buffered, now or when the socket takes it.
     void flush();
+    // Until resume_reading() nothing is taken in, so that the server has to wait; what libpq holds can be worked on, and sending
+    // goes on. That the connection is lost is noticed afterwards. A new connection reads.
+    void pause_reading();
+    void resume_reading();
 
     virtual void on_connected() = 0;
     // Input was taken in; results and copy data may be there.
@@ -51,6 +55,7 @@ class Link {
         Link* link = nullptr;
     };
     static void on_poll(uv_poll_t* handle, int status, int events);
+    // Nothing to read is waited for while reading is paused.
     void watch(int events);
     void unwatch();
     void begin_connecting(const Parameters& parameters);
@@ -65,6 +70,7 @@ class Link {
     int socket_ = -1;
     int events_ = 0;
     State state_ = State::Closed;
+    bool paused_ = false;
 };
 
 // libpq's messages in one line.

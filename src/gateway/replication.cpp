@@ -404,6 +404,9 @@ void Replication::read_stream() {
     std::size_t taken = 0;
     while (step_ == Step::Stream) {
         if (taken >= turn_bytes) {
+            // More is not taken in meanwhile, or what libpq holds would grow as long as the server is faster than we.
+            pause_reading();
+            last_input_ = hub_.now();
             uv_idle_start(more_,
                           [](uv_idle_t* idle) { static_cast<Replication*>(idle->data)->read_stream(); });
             return;
@@ -427,6 +430,7 @@ void Replication::read_stream() {
         }
     }
     uv_idle_stop(more_);
+    resume_reading();
 }
 
 // Owns `buffer`.
