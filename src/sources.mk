@@ -92,10 +92,15 @@ HUB_SOURCES = \
 	src/hub/channel.cpp \
 	src/hub/session.cpp
 
+# What of the gateway knows neither sockets nor clock, so that it can be tested like the other rooms.
+GATEWAY_PURE_SOURCES = \
+	src/gateway/database_hosts.cpp
+
 GATEWAY_SOURCES = \
 	src/gateway/config.cpp \
 	src/gateway/log.cpp \
 	src/gateway/address.cpp \
+	src/gateway/resolver.cpp \
 	src/gateway/link.cpp \
 	src/gateway/replication.cpp \
 	src/gateway/pool.cpp \

@@ -1,6 +1,54 @@
 #include "gateway/link.hpp"
 
+#include <new>
+#include <string_view>
+
 namespace gateway {
+
+namespace {
+
+using Parameters = std::vector<std::pair<std::string, std::string>>;
+
+// `dbname` may be a whole connection string, which what follows overrides.
+PGconn* start(const Parameters& parameters) {
+    std::vector<const char*> names, values;
+    for (const auto& [name, value] : parameters) {
+        names.push_back(name.c_str());
+        values.push_back(value.c_str());
+    }
+    names.push_back(nullptr);
+    values.push_back(nullptr);
+    PGconn* const connection = PQconnectStartParams(names.data(), values.data(), 1);
+    if (connection == nullptr) {
+        throw std::bad_alloc();
+    }
+    return connection;
+}
+
+// Where libpq would connect to, by the parameters, the environment and services. It tells that only of a connection: of one that
+// it refuses, because of another parameter, before it looks anything up. Nothing, if it understands the others as little.
+DatabaseHosts hosts_of(Parameters parameters) {
+    parameters.emplace_back("sslmode", "none of them");
+    DatabaseHosts hosts;
+    PGconn* const refused = start(parameters);
+    if (PQconninfoOption* const options = PQconninfo(refused)) {
+        for (const PQconninfoOption* option = options; option->keyword != nullptr; ++option) {
+            const std::string_view keyword = option->keyword;
+            std::string* const place = keyword == "host"       ? &hosts.host
+                                       : keyword == "hostaddr" ? &hosts.hostaddr
+                                       : keyword == "port"     ? &hosts.port
+                                                               : nullptr;
+            if (place != nullptr && option->val != nullptr) {
+                *place = option->val;
+            }
+        }
+        PQconninfoFree(options);
+    }
+    PQfinish(refused);
+    return hosts;
+}
+
+} // namespace
 
 std::string one_line(const char* message) {
     std::string line = message;
@@ -13,26 +61,42 @@ std::string one_line(const char* message) {
     return line;
 }
 
-Link::Link(uv_loop_t* loop) : loop_(loop) {}
+Link::Link(uv_loop_t* loop, Resolver& resolver) : loop_(loop), resolver_(resolver) {}
 
 Link::~Link() {
     disconnect();
 }
 
-void Link::connect(const std::string& url, const std::vector<std::pair<std::string, std::string>>& more) {
+void Link::connect(const std::string& url, const Parameters& more) {
     disconnect();
-    std::vector<const char*> names{"dbname"};
-    std::vector<const char*> values{url.c_str()};
-    for (const auto& [name, value] : more) {
-        names.push_back(name.c_str());
-        values.push_back(value.c_str());
+    Parameters parameters{{"dbname", url}};
+    parameters.insert(parameters.end(), more.begin(), more.end());
+    const DatabaseHosts hosts = hosts_of(parameters);
+    const std::vector<std::string> names = names_of(hosts);
+    if (names.empty()) {
+        begin_connecting(parameters);
+        return;
     }
-    names.push_back(nullptr);
-    values.push_back(nullptr);
-    connection_ = PQconnectStartParams(names.data(), values.data(), 1);
-    if (connection_ == nullptr) {
-        throw std::bad_alloc();
-    }
+    state_ = State::LookingUp;
+    look_up_ = resolver_.look_up(
+        names, has_others(hosts),
+        [this, parameters, hosts](const HostAddresses& addresses, const std::string& faults) mutable {
+            look_up_.reset();
+            const DatabaseHosts known = with_addresses(hosts, addresses);
+            if (known == DatabaseHosts()) {
+                fail(faults);
+                return;
+            }
+            unknown_ = faults;
+            parameters.emplace_back("host", known.host);
+            parameters.emplace_back("hostaddr", known.hostaddr);
+            parameters.emplace_back("port", known.port);
+            begin_connecting(parameters);
+        });
+}
+
+void Link::begin_connecting(const Parameters& parameters) {
+    connection_ = start(parameters);
     // Notices of the server belong into its log, not into ours.
     PQsetNoticeProcessor(
         connection_, [](void*, const char*) {}, nullptr);
@@ -45,17 +109,25 @@ void Link::connect(const std::string& url, const std::vector<std::pair<std::stri
 }
 
 void Link::disconnect() {
+    look_up_.reset();
     unwatch();
     if (connection_ != nullptr) {
         PQfinish(connection_);
         connection_ = nullptr;
     }
+    unknown_.clear();
+    paused_ = false;
     state_ = State::Closed;
 }
 
 void Link::fail(const std::string& why) {
+    const std::string all = unknown_.empty() || state_ == State::Connected ? why : unknown_ + "; " + why;
     disconnect();
-    on_lost(why);
+    on_lost(all);
+}
+
+std::string Link::too_slow() const {
+    return look_up_ ? look_up_->unanswered() : "the connection could not be made in time";
 }
 
 void Link::unwatch() {
@@ -74,15 +146,21 @@ void Link::watch(int events) {
     // While connecting libpq may go on to the next address with another socket.
     if (PQsocket(connection_) != socket_) {
         unwatch();
+        if (PQsocket(connection_) < 0) {
+            return; // libpq has given up while it sent; the owner learns of it when it sends again or nothing comes
+        }
         socket_ = PQsocket(connection_);
         poll_ = new Poll();
         poll_->link = this;
         poll_->handle.data = poll_;
         uv_poll_init(loop_, &poll_->handle, socket_);
     }
+    if (paused_) {
+        events &= ~UV_READABLE;
+    }
     if (events != events_) {
         events_ = events;
-        uv_poll_start(&poll_->handle, events, on_poll);
+        uv_poll_start(&poll_->handle, events, on_poll); // with none it stops
     }
 }
 
@@ -103,7 +181,7 @@ void Link::on_poll(uv_poll_t* handle, int status, int events) {
     if ((events & UV_WRITABLE) != 0) {
         link->flush();
     }
-    if (link->state_ == State::Connected && (events & (UV_READABLE | UV_DISCONNECT)) != 0) {
+    if (link->state_ == State::Connected && !link->paused_ && (events & (UV_READABLE | UV_DISCONNECT)) != 0) {
         if (PQconsumeInput(link->connection_) == 0) {
             link->fail(one_line(PQerrorMessage(link->connection_)));
             return;
@@ -145,6 +223,20 @@ void Link::flush() {
         return;
     }
     watch(left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+void Link::pause_reading() {
+    if (state_ == State::Connected && !paused_) {
+        paused_ = true;
+        watch(events_);
+    }
+}
+
+void Link::resume_reading() {
+    if (state_ == State::Connected && paused_) {
+        paused_ = false;
+        flush(); // and watches for both
+    }
 }
 
 } // namespace gateway

@@ -74,9 +74,9 @@ class Daemon {
   public:
     Daemon(Config config, int argc, const char* const* argv)
         : argc_(argc), argv_(argv), config_(std::move(config)), loop_(uv_default_loop()),
-          gatekeeper_(loop_, config_), pool_(loop_, config_), questions_(pool_),
+          gatekeeper_(loop_, config_), resolver_(loop_), pool_(loop_, resolver_, config_), questions_(pool_),
           hub_(clock_, questions_, questions_, gatekeeper_, {config_.resume_window, config_.resume_bytes}),
-          server_(loop_, config_, hub_), replication_(loop_, config_, hub_),
+          server_(loop_, config_, hub_), replication_(loop_, resolver_, config_, hub_),
           figures_(server_, pool_, replication_, hub_, config_),
           api_(server_, pool_, questions_, gatekeeper_, figures_), reporter_(server_, pool_) {
         server_.set_handler(api_);
@@ -273,6 +273,7 @@ class Daemon {
     uv_loop_t* loop_;
     LoopClock clock_;
     TokenGatekeeper gatekeeper_;
+    Resolver resolver_;
     Pool pool_;
     Questions questions_;
     hub::Hub hub_;

@@ -34,7 +34,7 @@ std::string field(const PGresult* result, int code) {
 
 class Pool::Worker final : public Link {
   public:
-    explicit Worker(Pool& pool) : Link(pool.loop_), pool_(pool) {}
+    explicit Worker(Pool& pool) : Link(pool.loop_, pool.resolver_), pool_(pool) {}
 
     bool is_free() const { return ready_ && !question_; }
     bool is_ready() const { return ready_; }
@@ -52,8 +52,9 @@ class Pool::Worker final : public Link {
                      {"options", "-c statement_timeout=" + std::to_string(pool_.config_.query_timeout) +
                                      " -c idle_in_transaction_session_timeout=60s -c timezone=UTC"}});
         } else if (connecting_ && now - began_ > 15) {
+            const std::string why = too_slow();
             disconnect();
-            on_lost("the connection could not be made in time");
+            on_lost(why);
         } else if (unsent_) {
             const std::string why = one_line(PQerrorMessage(connection()));
             disconnect();
@@ -229,7 +230,8 @@ class Pool::Worker final : public Link {
     double retry_at_ = 0, began_ = 0;
 };
 
-Pool::Pool(uv_loop_t* loop, const Config& config) : loop_(loop), config_(config), tick_(new uv_timer_t()) {
+Pool::Pool(uv_loop_t* loop, Resolver& resolver, const Config& config)
+    : loop_(loop), resolver_(resolver), config_(config), tick_(new uv_timer_t()) {
     uv_timer_init(loop, tick_);
     tick_->data = this;
     for (unsigned index = 0; index < config.pool_size; ++index) {

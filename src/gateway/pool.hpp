@@ -37,7 +37,7 @@ struct Question {
 // One thread. Answers come in any order. A question whose connection breaks is not asked again: it may have had an effect.
 class Pool {
   public:
-    Pool(uv_loop_t* loop, const Config& config);
+    Pool(uv_loop_t* loop, Resolver& resolver, const Config& config);
     ~Pool();
 
     void start();
@@ -59,6 +59,7 @@ class Pool {
     bool take_account(Question& question);
 
     uv_loop_t* loop_;
+    Resolver& resolver_;
     const Config& config_;
     std::vector<std::unique_ptr<Worker>> workers_;
     struct Waiting {

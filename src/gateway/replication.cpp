@@ -61,8 +61,8 @@ std::string literal(const std::string& text) {
 
 } // namespace
 
-Replication::Replication(uv_loop_t* loop, const Config& config, hub::Hub& hub)
-    : Link(loop), config_(config), hub_(hub), assembler_(hub), tick_(new uv_timer_t()),
+Replication::Replication(uv_loop_t* loop, Resolver& resolver, const Config& config, hub::Hub& hub)
+    : Link(loop, resolver), config_(config), hub_(hub), assembler_(hub), tick_(new uv_timer_t()),
       more_(new uv_idle_t()) {
     uv_timer_init(loop, tick_);
     tick_->data = this;
@@ -120,7 +120,7 @@ void Replication::on_tick() {
                                            {"application_name", "pg_realtimed"},
                                            {"connect_timeout", "10"}});
         } else if (retry_at_ > 1e17 && now - connect_began_ > connect_ends) {
-            give_up("the connection could not be made in time");
+            give_up(too_slow());
         }
         return;
     }
@@ -413,6 +413,9 @@ void Replication::read_stream() {
     std::size_t taken = 0;
     while (step_ == Step::Stream) {
         if (taken >= turn_bytes) {
+            // More is not taken in meanwhile, or what libpq holds would grow as long as the server is faster than we.
+            pause_reading();
+            last_input_ = hub_.now();
             uv_idle_start(more_,
                           [](uv_idle_t* idle) { static_cast<Replication*>(idle->data)->read_stream(); });
             return;
@@ -439,6 +442,7 @@ void Replication::read_stream() {
     if (hub_.head().lsn >= server_lsn_) {
         up_to_date_ = hub_.now();
     }
+    resume_reading();
 }
 
 // Owns `buffer`.

@@ -13,7 +13,7 @@ namespace gateway {
 
 class Replication final : public Link {
   public:
-    Replication(uv_loop_t* loop, const Config& config, hub::Hub& hub);
+    Replication(uv_loop_t* loop, Resolver& resolver, const Config& config, hub::Hub& hub);
     ~Replication() override;
 
     void start();
