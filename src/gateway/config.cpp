@@ -113,6 +113,21 @@ class Settings {
         add("log-format", c.log_format, "text or json");
     }
 
+    // The file gives what neither a flag nor the environment gives, whose turn has been before. CLI11 would ask the file before the
+    // environment.
+    void apply_file(const std::string& path) {
+        for (const CLI::ConfigItem& item : CLI::ConfigTOML().from_file(path)) {
+            const auto option = item.parents.empty() ? options_.find(item.name) : options_.end();
+            if (option == options_.end()) {
+                throw CLI::ConfigError::Extras(item.fullname());
+            }
+            if (option->second->count() == 0) {
+                option->second->add_result(item.inputs);
+                option->second->run_callback();
+            }
+        }
+    }
+
   private:
     void group(std::string name) { group_ = std::move(name); }
 
@@ -124,6 +139,7 @@ class Settings {
         });
         auto* option = app_.add_option("--" + name, value, help)->envname(variable)->capture_default_str();
         option->group(group_);
+        options_.emplace(name, option);
         if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
             if (name.ends_with("-bytes")) {
                 option->transform(CLI::AsSizeValue(false)); // 1MB and such
@@ -138,6 +154,7 @@ class Settings {
     CLI::App& app_;
     Config& config_;
     std::string group_;
+    std::map<std::string, CLI::Option*> options_;
 };
 
 bool is_slot_name(const std::string& name) {
@@ -180,12 +197,16 @@ Parsed parse_config(int argc, const char* const* argv) {
                  "Every setting is a flag, an environment variable and a key of the configuration file.",
                  "pg_realtimed");
     app.set_version_flag("--version", "pg_realtimed " PG_REALTIME_VERSION);
-    app.set_config("--config", "", "configuration file (TOML)")->envname("PG_REALTIMED_CONFIG");
-    app.allow_config_extras(CLI::config_extras_mode::error);
+    std::string file;
+    app.add_option("--config", file, "configuration file (TOML)")->envname("PG_REALTIMED_CONFIG");
     app.add_flag("--check", config.check, "verify settings, keys and database, and end");
-    Settings(app, config).add_all();
+    Settings settings(app, config);
+    settings.add_all();
     try {
         app.parse(argc, argv);
+        if (!file.empty()) {
+            settings.apply_file(file);
+        }
     } catch (const CLI::Success& success) {
         return {std::nullopt, app.exit(success)};
     } catch (const CLI::ParseError& error) {

@@ -1,6 +1,6 @@
 // What can be set: compression, files of settings and keys, reloading, addresses.
 import { test, describe } from 'node:test'
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import crypto from 'node:crypto'
 import http from 'node:http'
 import { writeFileSync } from 'node:fs'
@@ -11,6 +11,12 @@ const withStage = (options, body) => async () => {
   try { await body(stage) } finally { await stage.stop() }
 }
 const join = (bearer) => ['1', '1', 'realtime:a', 'phx_join', { config: { postgres_changes: [{ event: '*', schema: 'public', table: 'orders' }] }, access_token: bearer }]
+
+// A run that ends by itself: its exit code, and what it told.
+function run(flags, variables = {}) {
+  const ran = spawnSync(process.env.PG_REALTIMED, flags, { encoding: 'utf8', env: { ...process.env, PG_REALTIMED_JWT_SECRET: secret, ...variables } })
+  return [ran.status, ran.stdout + ran.stderr]
+}
 
 // A token of a public key, as an identity provider gives it.
 function signed(key, kid, claims) {
@@ -137,21 +143,37 @@ jwks-refresh = 1
     } finally { provider.close() }
   })
 
+  test('flags win over the environment, and that over the file, which the environment may name, too', () => {
+    writeFileSync('order.toml', 'slot = "Of File"\nlog-format = "of file"\n')
+    const slot = (flags, variables) => {
+      const [code, told] = run(flags, variables)
+      assert.equal(code, 2, told)
+      return /slot "(.*)" is no name/.exec(told)?.[1]
+    }
+    const file = ['--config', 'order.toml']
+    assert.equal(slot([...file, '--slot', 'Of Flag'], { PG_REALTIMED_SLOT: 'Of Environment' }), 'Of Flag')
+    assert.equal(slot(file, { PG_REALTIMED_SLOT: 'Of Environment' }), 'Of Environment')
+    assert.equal(slot(file), 'Of File')
+    assert.equal(slot([], { PG_REALTIMED_CONFIG: 'order.toml' }), 'Of File')
+    assert.match(run(file, { PG_REALTIMED_SLOT: 'right' })[1], /log-format "of file"/, 'the rest of the file counts')
+    assert.equal(run(['--config', 'none.toml'])[0], 2)
+    assert.equal(run([], { PG_REALTIMED_CONFIG: 'none.toml' })[0], 2)
+  })
+
   test('wrong settings end with 2 and name what is wrong, --check ends with 1 when the database is not ready', () => {
-    const run = (...flags) => { try { return [0, execFileSync(process.env.PG_REALTIMED, flags, { encoding: 'utf8', env: { ...process.env, PG_REALTIMED_JWT_SECRET: secret }, stdio: ['ignore', 'pipe', 'pipe'] })] } catch (error) { return [error.status, error.stdout + error.stderr] } }
-    assert.deepEqual(run('--slot', 'No Slot')[0], 2)
-    assert.match(run('--slot', 'No Slot')[1], /slot "No Slot" is no name of a slot/)
-    assert.equal(run('--nonsense')[0], 2)
+    assert.deepEqual(run(['--slot', 'No Slot'])[0], 2)
+    assert.match(run(['--slot', 'No Slot'])[1], /slot "No Slot" is no name of a slot/)
+    assert.equal(run(['--nonsense'])[0], 2)
     for (const [name, value] of [['pool-size', '0'], ['max-change-bytes', '1GB'], ['resume-bytes', '1kB'], ['idle-timeout', '-1'], ['messages-per-second', '0'], ['body-bytes', 'many']]) {
-      const [code, told] = run(`--${name}`, value)
+      const [code, told] = run([`--${name}`, value])
       assert.equal(code, 2, name)
       assert.match(told, new RegExp(name), 'what is wrong is named')
     }
-    assert.equal(run('--check', '--send-queue-bytes', '64kB', '--report-interval', '0', '--database-url', 'dbname=postgres')[0], 1)
-    assert.match(run('--version')[1], /^pg_realtimed \d+\.\d+\.\d+\n$/)
-    assert.match(run('--help')[1], /--resume-window/)
-    assert.equal(run('--check', '--database-url', 'dbname=postgres')[0], 1)
-    assert.match(run('--check', '--database-url', 'dbname=postgres')[1], /not installed/)
+    assert.equal(run(['--check', '--send-queue-bytes', '64kB', '--report-interval', '0', '--database-url', 'dbname=postgres'])[0], 1)
+    assert.match(run(['--version'])[1], /^pg_realtimed \d+\.\d+\.\d+\n$/)
+    assert.match(run(['--help'])[1], /--resume-window/)
+    assert.equal(run(['--check', '--database-url', 'dbname=postgres'])[0], 1)
+    assert.match(run(['--check', '--database-url', 'dbname=postgres'])[1], /not installed/)
   })
 
   test('a socket that systemd passes is used, and systemd is told when it starts and ends', async () => {
