@@ -92,6 +92,8 @@ HUB_SOURCES = \
 	src/hub/session.cpp
 
 GATEWAY_SOURCES = \
+	src/gateway/read_file.cpp \
+	src/gateway/config_file.cpp \
 	src/gateway/config.cpp \
 	src/gateway/log.cpp \
 	src/gateway/link.cpp \

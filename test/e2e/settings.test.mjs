@@ -25,6 +25,22 @@ function signed(key, kid, claims) {
   return text + '.' + crypto.sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')
 }
 
+writeFileSync('toml.toml', `# Everything that the reader of INI files took for something else.
+compression = true # a comment
+resume-window = 6e2
+pool-size = 0x4
+messages-per-second = 1_000
+resume-bytes = "64MB"
+body-bytes = 2_000_000
+'jwt-audience' = [
+  "a \\u0022quoted\\u0022 # one", # another comment
+  'with, comma',
+  """last""",
+]
+cors-origins = "https://a.example, https://b.example"
+publication = ["pg_realtime"]
+`)
+
 describe('settings', () => {
   test('compressed messages say the same as others', withStage({ compression: 'true' }, async (stage) => {
     const socket = await rawSocket(stage)
@@ -158,6 +174,47 @@ jwks-refresh = 1
     assert.match(run(file, { PG_REALTIMED_SLOT: 'right' })[1], /log-format "of file"/, 'the rest of the file counts')
     assert.equal(run(['--config', 'none.toml'])[0], 2)
     assert.equal(run([], { PG_REALTIMED_CONFIG: 'none.toml' })[0], 2)
+  })
+
+  test('the file is TOML', withStage({ config: 'toml.toml' }, async (stage) => {
+    const status = async (audience) => (await stage.get('/realtime/v1/snapshot?table=orders', token({ role: 'authenticated', sub: users[0], aud: audience }))).status
+    assert.equal(await status('a "quoted" # one'), 200)
+    assert.equal(await status("with, comma"), 200)
+    assert.equal(await status('last'), 200)
+    assert.equal(await status('with'), 401)
+    const preflight = await fetch(stage.url + '/realtime/v1/snapshot', { method: 'OPTIONS', headers: { 'origin': 'https://b.example', 'access-control-request-method': 'GET' } })
+    assert.equal(preflight.headers.get('access-control-allow-origin'), 'https://b.example', 'a text with commas is a list, too')
+    const socket = await rawSocket(stage)
+    assert.match(socket.extensions, /permessage-deflate/)
+    socket.close()
+  }))
+
+  test('what is wrong in the file is named with its line', () => {
+    const told = (text) => {
+      writeFileSync('wrong.toml', text)
+      const [code, message] = run(['--config', 'wrong.toml'])
+      assert.equal(code, 2, message)
+      return message
+    }
+    const at = (line, column) => `pg_realtimed: file "wrong.toml", line ${line}, column ${column}: `
+    const starts = (text, start) => assert.ok(told(text).startsWith(start), `${told(text)} does not start with ${start}`)
+    starts('slot = "a"\n# b\npool_size = 1\n', at(3, 1) + 'there is no setting "pool_size"; ')
+    starts('jwt-secret = "x"\n', at(1, 1) + 'the secret is no setting of the file')
+    starts('pool-size = "4"\n', at(1, 1) + 'pool-size must be an integer, not text "4"')
+    starts('\npool-size = 1_000\n', at(2, 1) + '--pool-size: ')
+    starts('compression = "true"\n', at(1, 1) + 'compression must be true or false, not text "true"')
+    starts('slot = 1\n', at(1, 1) + 'slot must be a text in quotes, not integer 1')
+    starts('jwt-leeway = nan\n', at(1, 1) + 'jwt-leeway must be a number, not number nan')
+    starts('resume-bytes = 1.5\n', at(1, 1) + 'resume-bytes must be an integer, or a text with a unit')
+    starts('roles = ["a=b", 1]\n', at(1, 1) + 'roles must be an array of texts')
+    starts('roles = [\n  "a=b", # "c"\n  "d#e",\n]\n', 'pg_realtimed: roles has "d#e"')
+    starts('slot = "tab\\there" # not this\n', 'pg_realtimed: slot "tab\there" is no name')
+    starts('slot = "a"\n[limits]\nmessage-bytes = 1\n', at(2, 2) + 'table "limits": settings stand in no tables')
+    starts('limits.message-bytes = 1\n', at(1, 1) + 'table "limits"')
+    starts('slot = "a"\nslot = "b"\n', at(2, 1))
+    starts('slot = "a\n', 'pg_realtimed: file "wrong.toml", line 1, column ')
+    starts('slot: a\n', 'pg_realtimed: file "wrong.toml", line 1, column ')
+    assert.match(run(['--config', '.'])[1], /file "\." cannot be read: Is a directory/)
   })
 
   test('wrong settings end with 2 and name what is wrong, --check ends with 1 when the database is not ready', () => {
