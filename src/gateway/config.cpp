@@ -8,6 +8,7 @@
 #include <iostream>
 
 #include "gateway/config_file.hpp"
+#include "gateway/listen_address.hpp"
 
 namespace gateway {
 
@@ -200,6 +201,12 @@ bool is_slot_name(const std::string& name) {
 std::string fault_of(const Config& config) {
     if (!is_slot_name(config.slot)) {
         return "slot \"" + config.slot + "\" is no name of a slot: up to 63 of a-z, 0-9 and _";
+    }
+    for (const std::string& text : config.listen) {
+        ListenAddress address;
+        if (std::string fault = read_listen_address(text, address); !fault.empty()) {
+            return fault;
+        }
     }
     if (config.jwt_secret.empty() && config.jwt_secret_file.empty() && config.jwks_file.empty() &&
         config.jwks_url.empty()) {
