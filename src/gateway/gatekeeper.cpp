@@ -195,6 +195,7 @@ std::string TokenGatekeeper::reload() {
     }
     std::string fault = use();
     refresh();
+    start(); // at the interval of now
     return fault;
 }
 

@@ -180,18 +180,22 @@ class Daemon {
         if (!parsed.config) {
             spdlog::error("the new settings are wrong; the old ones stay");
         } else {
-            const bool restart =
-                parsed.config->listen != config_.listen ||
-                parsed.config->database_url != config_.database_url || parsed.config->slot != config_.slot ||
-                parsed.config->publication != config_.publication ||
-                parsed.config->pool_size != config_.pool_size || parsed.config->io_uring != config_.io_uring;
+            std::string later;
             // Nor at the next reconnect, when nobody expects it any more.
-            parsed.config->listen = config_.listen;
-            parsed.config->database_url = config_.database_url;
-            parsed.config->slot = config_.slot;
-            parsed.config->publication = config_.publication;
-            parsed.config->pool_size = config_.pool_size;
-            parsed.config->io_uring = config_.io_uring;
+            const auto keep = [&](const char* name, auto member) {
+                if (parsed.config.value().*member != config_.*member) {
+                    later += (later.empty() ? "" : ", ") + std::string(name);
+                    parsed.config.value().*member = config_.*member;
+                }
+            };
+            keep("listen", &Config::listen);
+            keep("database-url", &Config::database_url);
+            keep("slot", &Config::slot);
+            keep("publication", &Config::publication);
+            keep("max-change-bytes", &Config::max_change_bytes);
+            keep("pool-size", &Config::pool_size);
+            keep("query-timeout", &Config::query_timeout);
+            keep("io-uring", &Config::io_uring);
             config_ = std::move(*parsed.config);
             set_up_log(config_);
             server_.reload();
@@ -199,7 +203,8 @@ class Daemon {
                 spdlog::error("keys: {}; those that are known stay", fault);
             }
             server_.look_at_tokens();
-            spdlog::info("settings were read again{}", restart ? "; some take effect after a restart" : "");
+            spdlog::info("settings were read again{}",
+                         later.empty() ? "" : "; these take effect after a restart: " + later);
         }
         notify_systemd("READY=1");
     }

@@ -129,6 +129,27 @@ describe('settings', () => {
     })()
   })
 
+  test('SIGHUP: jwks-refresh takes effect, and what needs a restart is named', async () => {
+    let asked = 0
+    const pair = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const provider = http.createServer((request, response) => {
+      ++asked
+      response.end(JSON.stringify({ keys: [{ ...pair.publicKey.export({ format: 'jwk' }), kid: 'a', alg: 'ES256', use: 'sig' }] }))
+    })
+    await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve))
+    const settings = (more) => writeFileSync('refresh.toml', `jwks-url = "http://127.0.0.1:${provider.address().port}/"\n${more}`)
+    settings('jwks-refresh = 86_400\nmax-change-bytes = "1MB"\n')
+    try {
+      await withStage({ config: 'refresh.toml' }, async (stage) => {
+        assert.equal(asked, 1)
+        settings('jwks-refresh = 1\nmax-change-bytes = "2MB"\nquery-timeout = 1000\n')
+        stage.process.kill('SIGHUP')
+        await until(() => asked >= 4, 'the address is asked each second now')
+        assert.match(stage.log, /settings were read again; these take effect after a restart: max-change-bytes, query-timeout\n/)
+      })()
+    } finally { provider.close() }
+  })
+
   test('the keys of a new address are asked for at once, also while the old address has not answered yet', async () => {
     const pairs = [crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }), crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })]
     const keys = (index) => JSON.stringify({ keys: [{ ...pairs[index].publicKey.export({ format: 'jwk' }), kid: `key${index}`, alg: 'ES256', use: 'sig' }] })
