@@ -97,6 +97,9 @@ GATEWAY_PURE_SOURCES = \
 	src/gateway/database_hosts.cpp
 
 GATEWAY_SOURCES = \
+	src/gateway/read_file.cpp \
+	src/gateway/config_file.cpp \
+	src/gateway/listen_address.cpp \
 	src/gateway/config.cpp \
 	src/gateway/log.cpp \
 	src/gateway/address.cpp \
@@ -106,6 +109,7 @@ GATEWAY_SOURCES = \
 	src/gateway/pool.cpp \
 	src/gateway/questions.cpp \
 	src/gateway/gatekeeper.cpp \
+	src/gateway/check.cpp \
 	src/gateway/gzip.cpp \
 	src/gateway/exchange.cpp \
 	src/gateway/request_rates.cpp \

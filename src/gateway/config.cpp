@@ -7,6 +7,9 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "gateway/config_file.hpp"
+#include "gateway/listen_address.hpp"
+
 namespace gateway {
 
 namespace {
@@ -111,9 +114,46 @@ class Settings {
             or_none);
         add("log-level", c.log_level, "trace, debug, info, warning, error");
         add("log-format", c.log_format, "text or json");
+        settings_.at("publication").kind = SettingKind::List; // the server takes it apart
+    }
+
+    // The file gives what neither a flag nor the environment gives, whose turn has been before. CLI11 would ask the file before the
+    // environment. Empty, or what is wrong.
+    std::string apply_file(const std::string& path) {
+        std::map<std::string, SettingKind> known;
+        for (const auto& [name, setting] : settings_) {
+            known.emplace(name, setting.kind);
+        }
+        std::vector<FileSetting> given;
+        if (std::string fault = read_config_file(path, known, given); !fault.empty()) {
+            return fault;
+        }
+        for (FileSetting& one : given) {
+            const Setting& setting = settings_.at(one.name);
+            if (setting.option->count() != 0) {
+                continue;
+            }
+            if (one.list && setting.list != nullptr) {
+                *setting.list = std::move(*one.list);
+                continue;
+            }
+            try {
+                setting.option->add_result(one.list ? CLI::detail::join(*one.list, ",") : one.text);
+                setting.option->run_callback();
+            } catch (const CLI::ParseError& error) {
+                return one.place + ": " + error.what();
+            }
+        }
+        return {};
     }
 
   private:
+    struct Setting {
+        CLI::Option* option = nullptr;
+        SettingKind kind = SettingKind::Text;
+        std::vector<std::string>* list = nullptr;
+    };
+
     void group(std::string name) { group_ = std::move(name); }
 
     template <class Value>
@@ -124,20 +164,30 @@ class Settings {
         });
         auto* option = app_.add_option("--" + name, value, help)->envname(variable)->capture_default_str();
         option->group(group_);
-        if constexpr (std::is_arithmetic_v<Value> && !std::is_same_v<Value, bool>) {
+        Setting& setting = settings_[name];
+        setting.option = option;
+        if constexpr (std::is_same_v<Value, bool>) {
+            setting.kind = SettingKind::Boolean;
+        } else if constexpr (std::is_arithmetic_v<Value>) {
+            setting.kind = std::is_floating_point_v<Value> ? SettingKind::Number : SettingKind::Integer;
             if (name.ends_with("-bytes")) {
+                setting.kind = SettingKind::Size;
                 option->transform(CLI::AsSizeValue(false)); // 1MB and such
             }
             option->check(CLI::Range(range.lowest, range.highest));
         }
         if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
+            setting.kind = SettingKind::List;
+            setting.list = &value;
             option->delimiter(',')->take_all();
+            option->transform([](std::string text) { return CLI::detail::trim(text); }); // "a, b"
         }
     }
 
     CLI::App& app_;
     Config& config_;
     std::string group_;
+    std::map<std::string, Setting> settings_;
 };
 
 bool is_slot_name(const std::string& name) {
@@ -151,6 +201,12 @@ bool is_slot_name(const std::string& name) {
 std::string fault_of(const Config& config) {
     if (!is_slot_name(config.slot)) {
         return "slot \"" + config.slot + "\" is no name of a slot: up to 63 of a-z, 0-9 and _";
+    }
+    for (const std::string& text : config.listen) {
+        ListenAddress address;
+        if (std::string fault = read_listen_address(text, address); !fault.empty()) {
+            return fault;
+        }
     }
     if (config.jwt_secret.empty() && config.jwt_secret_file.empty() && config.jwks_file.empty() &&
         config.jwks_url.empty()) {
@@ -180,16 +236,21 @@ Parsed parse_config(int argc, const char* const* argv) {
                  "Every setting is a flag, an environment variable and a key of the configuration file.",
                  "pg_realtimed");
     app.set_version_flag("--version", "pg_realtimed " PG_REALTIME_VERSION);
-    app.set_config("--config", "", "configuration file (TOML)")->envname("PG_REALTIMED_CONFIG");
-    app.allow_config_extras(CLI::config_extras_mode::error);
+    std::string file;
+    app.add_option("--config", file, "configuration file (TOML)")->envname("PG_REALTIMED_CONFIG");
     app.add_flag("--check", config.check, "verify settings, keys and database, and end");
-    Settings(app, config).add_all();
+    Settings settings(app, config);
+    settings.add_all();
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {
         return {std::nullopt, app.exit(success)};
     } catch (const CLI::ParseError& error) {
         app.exit(error, std::cout, std::cerr);
+        return {std::nullopt, 2};
+    }
+    if (const std::string fault = file.empty() ? std::string() : settings.apply_file(file); !fault.empty()) {
+        std::cerr << "pg_realtimed: " << fault << '\n';
         return {std::nullopt, 2};
     }
     // Not a flag: everybody sees those.

@@ -4,11 +4,11 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <fstream>
 #include <limits>
 #include <sstream>
 
 #include "gateway/log.hpp"
+#include "gateway/read_file.hpp"
 #include "protocol/column_value.hpp"
 #include "token/token.hpp"
 #include "wire/byte_buffer.hpp"
@@ -28,18 +28,6 @@ double unix_now() {
     uv_timeval64_t time{};
     uv_gettimeofday(&time);
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
-}
-
-bool read_file(const std::string& path, std::string& content, std::string& fault) {
-    std::ifstream file(path, std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    if (!file) {
-        fault = "file \"" + path + "\" cannot be read";
-        return false;
-    }
-    content = text.str();
-    return true;
 }
 
 // Secrets in files often end with a line end that is not meant.
@@ -176,10 +164,11 @@ std::string TokenGatekeeper::build(const std::string& fetched, std::shared_ptr<t
         fault = keys->add_secret(config_.jwt_secret);
     }
     if (fault.empty() && !config_.jwt_secret_file.empty() &&
-        read_file(config_.jwt_secret_file, content, fault)) {
+        (fault = read_file(config_.jwt_secret_file, content)).empty()) {
         fault = keys->add_secret(without_line_end(content));
     }
-    if (fault.empty() && !config_.jwks_file.empty() && read_file(config_.jwks_file, content, fault)) {
+    if (fault.empty() && !config_.jwks_file.empty() &&
+        (fault = read_file(config_.jwks_file, content)).empty()) {
         fault = content.find("-----BEGIN") != std::string::npos ? keys->add_pem(content)
                                                                 : keys->add_key_set(content);
     }
@@ -206,6 +195,7 @@ std::string TokenGatekeeper::reload() {
     }
     std::string fault = use();
     refresh();
+    start(); // at the interval of now
     return fault;
 }
 
@@ -225,8 +215,8 @@ std::string TokenGatekeeper::use() {
 std::string TokenGatekeeper::load_api_keys() {
     std::unordered_map<std::string, std::shared_ptr<hub::Identity>> keys;
     if (!config_.api_keys_file.empty()) {
-        std::string content, fault;
-        if (!read_file(config_.api_keys_file, content, fault)) {
+        std::string content;
+        if (std::string fault = read_file(config_.api_keys_file, content); !fault.empty()) {
             return fault;
         }
         std::istringstream lines(content);

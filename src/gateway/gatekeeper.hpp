@@ -21,7 +21,7 @@ class TokenGatekeeper final : public hub::Gatekeeper {
     // Reads everything, the address included, and waits for it. Empty, or what is wrong.
     std::string load();
     // Reads the files anew, and the address without waiting for it. Empty, or what is wrong with a file; what it held stays. Keys of
-    // api-keys-file that are gone are revoked: their identities expire.
+    // api-keys-file that are gone are revoked: their identities expire. jwks-refresh counts from here.
     std::string reload();
     void start(); // looks again every jwks-refresh seconds, without waiting
 

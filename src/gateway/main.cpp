@@ -10,6 +10,7 @@
 #include <iostream>
 
 #include "gateway/api.hpp"
+#include "gateway/check.hpp"
 #include "gateway/config.hpp"
 #include "gateway/figures.hpp"
 #include "gateway/log.hpp"
@@ -86,9 +87,6 @@ class Daemon {
         if (const std::string fault = gatekeeper_.load(); !fault.empty()) {
             return fail(fault);
         }
-        if (config_.check) {
-            return check();
-        }
         raise_file_limit(config_.max_connections + 100);
         if (const std::string fault = server_.listen(); !fault.empty()) {
             return fail(fault);
@@ -140,49 +138,6 @@ class Daemon {
             number);
     }
 
-    // Database, slot and keys, as far as they can be looked at without changing anything.
-    int check() {
-        std::cout << "keys: " << gatekeeper_.key_count() << '\n';
-        pool_.start();
-        Question question;
-        question.statement =
-            "SELECT pg_catalog.current_setting('wal_level'), "
-            "(SELECT rolreplication OR rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user), "
-            "pg_catalog.pg_has_role(current_user, 'realtime_gateway', 'USAGE'), "
-            "COALESCE((SELECT plugin FROM pg_catalog.pg_replication_slots WHERE slot_name = $1), ''), "
-            "(SELECT pg_catalog.count(*) FROM realtime_tables)";
-        question.parameters.emplace_back(config_.slot);
-        int code = 1;
-        question.done = [&](const Answer& answer) {
-            uv_stop(loop_);
-            if (!answer.ok) {
-                std::cerr << "pg_realtimed: " << answer.message << '\n';
-                return;
-            }
-            const auto& row = answer.rows[0];
-            const auto demand = [&](bool holds, const char* what, const char* hint) {
-                std::cout << (holds ? "ok: " : "WRONG: ") << what << '\n';
-                if (!holds) {
-                    std::cout << "    " << hint << '\n';
-                    code = 1;
-                }
-            };
-            code = 0;
-            demand(row[0] == "logical", "wal_level is logical",
-                   "Set wal_level = logical and restart the server.");
-            demand(row[1] == "t", "the role may replicate", "ALTER ROLE ... REPLICATION;");
-            demand(row[2] == "t", "the role is a member of realtime_gateway",
-                   "GRANT realtime_gateway TO ...;");
-            demand(row[3] == "" || row[3] == "pg_realtime", "the slot is free or ours",
-                   "Choose another name with --slot.");
-            std::cout << "tables: " << row[4].value_or("") << '\n';
-        };
-        pool_.ask(std::move(question));
-        uv_run(loop_, UV_RUN_DEFAULT);
-        pool_.stop();
-        return code;
-    }
-
     // The timer runs only while somebody has something to catch up with.
     void keep_replaying() {
         if (hub_.has_replays() && uv_is_active(reinterpret_cast<uv_handle_t*>(&replay_)) == 0) {
@@ -225,18 +180,22 @@ class Daemon {
         if (!parsed.config) {
             spdlog::error("the new settings are wrong; the old ones stay");
         } else {
-            const bool restart =
-                parsed.config->listen != config_.listen ||
-                parsed.config->database_url != config_.database_url || parsed.config->slot != config_.slot ||
-                parsed.config->publication != config_.publication ||
-                parsed.config->pool_size != config_.pool_size || parsed.config->io_uring != config_.io_uring;
+            std::string later;
             // Nor at the next reconnect, when nobody expects it any more.
-            parsed.config->listen = config_.listen;
-            parsed.config->database_url = config_.database_url;
-            parsed.config->slot = config_.slot;
-            parsed.config->publication = config_.publication;
-            parsed.config->pool_size = config_.pool_size;
-            parsed.config->io_uring = config_.io_uring;
+            const auto keep = [&](const char* name, auto member) {
+                if (parsed.config.value().*member != config_.*member) {
+                    later += (later.empty() ? "" : ", ") + std::string(name);
+                    parsed.config.value().*member = config_.*member;
+                }
+            };
+            keep("listen", &Config::listen);
+            keep("database-url", &Config::database_url);
+            keep("slot", &Config::slot);
+            keep("publication", &Config::publication);
+            keep("max-change-bytes", &Config::max_change_bytes);
+            keep("pool-size", &Config::pool_size);
+            keep("query-timeout", &Config::query_timeout);
+            keep("io-uring", &Config::io_uring);
             config_ = std::move(*parsed.config);
             set_up_log(config_);
             server_.reload();
@@ -244,7 +203,8 @@ class Daemon {
                 spdlog::error("keys: {}; those that are known stay", fault);
             }
             server_.look_at_tokens();
-            spdlog::info("settings were read again{}", restart ? "; some take effect after a restart" : "");
+            spdlog::info("settings were read again{}",
+                         later.empty() ? "" : "; these take effect after a restart: " + later);
         }
         notify_systemd("READY=1");
     }
@@ -301,6 +261,9 @@ int main(int argc, char** argv) {
     }
     try {
         gateway::set_up_log(*parsed.config);
+        if (parsed.config->check) {
+            return gateway::check(*parsed.config);
+        }
         return gateway::Daemon(std::move(*parsed.config), argc, argv).run();
     } catch (const std::exception& error) {
         std::cerr << "pg_realtimed: " << error.what() << '\n';

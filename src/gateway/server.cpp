@@ -11,6 +11,7 @@
 #include <random>
 
 #include "gateway/address.hpp"
+#include "gateway/listen_address.hpp"
 #include "gateway/log.hpp"
 #include "gateway/socket.hpp"
 
@@ -153,50 +154,28 @@ std::string Server::take_systemd_sockets(bool& any) {
 }
 
 std::string Server::listen_on(const std::string& address) {
-    const auto fault_of = [&](int status) {
-        return "cannot listen on \"" + address + "\": " + uv_strerror(status);
-    };
+    ListenAddress where;
+    if (std::string fault = read_listen_address(address, where); !fault.empty()) {
+        return fault;
+    }
     auto listener = std::make_unique<Listener>();
+    listener->is_pipe = !where.path.empty();
     int status = 0;
-    if (address.starts_with("unix:")) {
-        const std::string path = address.substr(5);
+    if (listener->is_pipe) {
         struct stat existing {};
-        if (stat(path.c_str(), &existing) == 0 && S_ISSOCK(existing.st_mode)) {
-            unlink(path.c_str()); // left behind by an earlier run
+        if (stat(where.path.c_str(), &existing) == 0 && S_ISSOCK(existing.st_mode)) {
+            unlink(where.path.c_str()); // left behind by an earlier run
         }
-        listener->is_pipe = true;
         uv_pipe_init(loop_, &listener->handle.pipe, 0);
-        status = uv_pipe_bind(&listener->handle.pipe, path.c_str());
+        status = uv_pipe_bind(&listener->handle.pipe, where.path.c_str());
     } else {
-        const std::size_t colon = address.rfind(':');
-        std::string host = colon == std::string::npos ? std::string() : address.substr(0, colon);
-        if (host.size() > 1 && host.front() == '[' && host.back() == ']') {
-            host = host.substr(1, host.size() - 2);
-        }
-        char* end = nullptr;
-        const long port =
-            colon == std::string::npos ? -1 : std::strtol(address.c_str() + colon + 1, &end, 10);
-        if (port < 0 || port > 65535 || *end != '\0') {
-            return "cannot listen on \"" + address + "\": it is neither HOST:PORT nor unix:PATH";
-        }
-        sockaddr_storage name{};
-        status = uv_ip4_addr(host.empty()          ? "0.0.0.0"
-                             : host == "localhost" ? "127.0.0.1"
-                                                   : host.c_str(),
-                             static_cast<int>(port), reinterpret_cast<sockaddr_in*>(&name));
-        if (status != 0) {
-            status =
-                uv_ip6_addr(host.c_str(), static_cast<int>(port), reinterpret_cast<sockaddr_in6*>(&name));
-        }
         uv_tcp_init(loop_, &listener->handle.tcp);
-        if (status == 0) {
-            status = uv_tcp_bind(&listener->handle.tcp, reinterpret_cast<const sockaddr*>(&name), 0);
-        }
+        status = uv_tcp_bind(&listener->handle.tcp, reinterpret_cast<const sockaddr*>(&where.name), 0);
     }
     if (status != 0) {
         uv_close(reinterpret_cast<uv_handle_t*>(&listener->handle.stream), nullptr);
         listener.release(); // the loop still holds it; the program ends
-        return fault_of(status);
+        return "cannot listen on \"" + address + "\": " + uv_strerror(status);
     }
     const std::string fault = begin(std::move(listener));
     if (fault.empty()) {

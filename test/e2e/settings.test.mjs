@@ -1,6 +1,6 @@
 // What can be set: compression, files of settings and keys, reloading, addresses.
 import { test, describe } from 'node:test'
-import { execFileSync, spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import crypto from 'node:crypto'
 import http from 'node:http'
 import { writeFileSync } from 'node:fs'
@@ -12,12 +12,34 @@ const withStage = (options, body) => async () => {
 }
 const join = (bearer) => ['1', '1', 'realtime:a', 'phx_join', { config: { postgres_changes: [{ event: '*', schema: 'public', table: 'orders' }] }, access_token: bearer }]
 
+// A run that ends by itself: its exit code, and what it told.
+function run(flags, variables = {}) {
+  const ran = spawnSync(process.env.PG_REALTIMED, flags, { encoding: 'utf8', env: { ...process.env, PG_REALTIMED_JWT_SECRET: secret, ...variables } })
+  return [ran.status, ran.stdout + ran.stderr]
+}
+
 // A token of a public key, as an identity provider gives it.
 function signed(key, kid, claims) {
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url')
   const text = part({ alg: 'ES256', kid }) + '.' + part({ exp: Math.floor(Date.now() / 1000) + 3600, ...claims })
   return text + '.' + crypto.sign('sha256', Buffer.from(text), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')
 }
+
+writeFileSync('toml.toml', `# Everything that the reader of INI files took for something else.
+compression = true # a comment
+resume-window = 6e2
+pool-size = 0x4
+messages-per-second = 1_000
+resume-bytes = "64MB"
+body-bytes = 2_000_000
+'jwt-audience' = [
+  "a \\u0022quoted\\u0022 # one", # another comment
+  'with, comma',
+  """last""",
+]
+cors-origins = "https://a.example, https://b.example"
+publication = ["pg_realtime"]
+`)
 
 describe('settings', () => {
   test('compressed messages say the same as others', withStage({ compression: 'true' }, async (stage) => {
@@ -107,6 +129,27 @@ describe('settings', () => {
     })()
   })
 
+  test('SIGHUP: jwks-refresh takes effect, and what needs a restart is named', async () => {
+    let asked = 0
+    const pair = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    const provider = http.createServer((request, response) => {
+      ++asked
+      response.end(JSON.stringify({ keys: [{ ...pair.publicKey.export({ format: 'jwk' }), kid: 'a', alg: 'ES256', use: 'sig' }] }))
+    })
+    await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve))
+    const settings = (more) => writeFileSync('refresh.toml', `jwks-url = "http://127.0.0.1:${provider.address().port}/"\n${more}`)
+    settings('jwks-refresh = 86_400\nmax-change-bytes = "1MB"\n')
+    try {
+      await withStage({ config: 'refresh.toml' }, async (stage) => {
+        assert.equal(asked, 1)
+        settings('jwks-refresh = 1\nmax-change-bytes = "2MB"\nquery-timeout = 1000\n')
+        stage.process.kill('SIGHUP')
+        await until(() => asked >= 4, 'the address is asked each second now')
+        assert.match(stage.log, /settings were read again; these take effect after a restart: max-change-bytes, query-timeout\n/)
+      })()
+    } finally { provider.close() }
+  })
+
   test('the keys of a new address are asked for at once, also while the old address has not answered yet', async () => {
     const pairs = [crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }), crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })]
     const keys = (index) => JSON.stringify({ keys: [{ ...pairs[index].publicKey.export({ format: 'jwk' }), kid: `key${index}`, alg: 'ES256', use: 'sig' }] })
@@ -137,21 +180,78 @@ jwks-refresh = 1
     } finally { provider.close() }
   })
 
+  test('flags win over the environment, and that over the file, which the environment may name, too', () => {
+    writeFileSync('order.toml', 'slot = "Of File"\nlog-format = "of file"\n')
+    const slot = (flags, variables) => {
+      const [code, told] = run(flags, variables)
+      assert.equal(code, 2, told)
+      return /slot "(.*)" is no name/.exec(told)?.[1]
+    }
+    const file = ['--config', 'order.toml']
+    assert.equal(slot([...file, '--slot', 'Of Flag'], { PG_REALTIMED_SLOT: 'Of Environment' }), 'Of Flag')
+    assert.equal(slot(file, { PG_REALTIMED_SLOT: 'Of Environment' }), 'Of Environment')
+    assert.equal(slot(file), 'Of File')
+    assert.equal(slot([], { PG_REALTIMED_CONFIG: 'order.toml' }), 'Of File')
+    assert.match(run(file, { PG_REALTIMED_SLOT: 'right' })[1], /log-format "of file"/, 'the rest of the file counts')
+    assert.equal(run(['--config', 'none.toml'])[0], 2)
+    assert.equal(run([], { PG_REALTIMED_CONFIG: 'none.toml' })[0], 2)
+  })
+
+  test('the file is TOML', withStage({ config: 'toml.toml' }, async (stage) => {
+    const status = async (audience) => (await stage.get('/realtime/v1/snapshot?table=orders', token({ role: 'authenticated', sub: users[0], aud: audience }))).status
+    assert.equal(await status('a "quoted" # one'), 200)
+    assert.equal(await status("with, comma"), 200)
+    assert.equal(await status('last'), 200)
+    assert.equal(await status('with'), 401)
+    const preflight = await fetch(stage.url + '/realtime/v1/snapshot', { method: 'OPTIONS', headers: { 'origin': 'https://b.example', 'access-control-request-method': 'GET' } })
+    assert.equal(preflight.headers.get('access-control-allow-origin'), 'https://b.example', 'a text with commas is a list, too')
+    const socket = await rawSocket(stage)
+    assert.match(socket.extensions, /permessage-deflate/)
+    socket.close()
+  }))
+
+  test('what is wrong in the file is named with its line', () => {
+    const told = (text) => {
+      writeFileSync('wrong.toml', text)
+      const [code, message] = run(['--config', 'wrong.toml'])
+      assert.equal(code, 2, message)
+      return message
+    }
+    const at = (line, column) => `pg_realtimed: file "wrong.toml", line ${line}, column ${column}: `
+    const starts = (text, start) => assert.ok(told(text).startsWith(start), `${told(text)} does not start with ${start}`)
+    starts('slot = "a"\n# b\npool_size = 1\n', at(3, 1) + 'there is no setting "pool_size"; ')
+    starts('jwt-secret = "x"\n', at(1, 1) + 'the secret is no setting of the file')
+    starts('pool-size = "4"\n', at(1, 1) + 'pool-size must be an integer, not text "4"')
+    starts('\npool-size = 1_000\n', at(2, 1) + '--pool-size: ')
+    starts('compression = "true"\n', at(1, 1) + 'compression must be true or false, not text "true"')
+    starts('slot = 1\n', at(1, 1) + 'slot must be a text in quotes, not integer 1')
+    starts('jwt-leeway = nan\n', at(1, 1) + 'jwt-leeway must be a number, not number nan')
+    starts('resume-bytes = 1.5\n', at(1, 1) + 'resume-bytes must be an integer, or a text with a unit')
+    starts('roles = ["a=b", 1]\n', at(1, 1) + 'roles must be an array of texts')
+    starts('roles = [\n  "a=b", # "c"\n  "d#e",\n]\n', 'pg_realtimed: roles has "d#e"')
+    starts('slot = "tab\\there" # not this\n', 'pg_realtimed: slot "tab\there" is no name')
+    starts('slot = "a"\n[limits]\nmessage-bytes = 1\n', at(2, 2) + 'table "limits": settings stand in no tables')
+    starts('limits.message-bytes = 1\n', at(1, 1) + 'table "limits"')
+    starts('slot = "a"\nslot = "b"\n', at(2, 1))
+    starts('slot = "a\n', 'pg_realtimed: file "wrong.toml", line 1, column ')
+    starts('slot: a\n', 'pg_realtimed: file "wrong.toml", line 1, column ')
+    assert.match(run(['--config', '.'])[1], /file "\." cannot be read: Is a directory/)
+  })
+
   test('wrong settings end with 2 and name what is wrong, --check ends with 1 when the database is not ready', () => {
-    const run = (...flags) => { try { return [0, execFileSync(process.env.PG_REALTIMED, flags, { encoding: 'utf8', env: { ...process.env, PG_REALTIMED_JWT_SECRET: secret }, stdio: ['ignore', 'pipe', 'pipe'] })] } catch (error) { return [error.status, error.stdout + error.stderr] } }
-    assert.deepEqual(run('--slot', 'No Slot')[0], 2)
-    assert.match(run('--slot', 'No Slot')[1], /slot "No Slot" is no name of a slot/)
-    assert.equal(run('--nonsense')[0], 2)
+    assert.deepEqual(run(['--slot', 'No Slot'])[0], 2)
+    assert.match(run(['--slot', 'No Slot'])[1], /slot "No Slot" is no name of a slot/)
+    assert.equal(run(['--nonsense'])[0], 2)
     for (const [name, value] of [['pool-size', '0'], ['max-change-bytes', '1GB'], ['resume-bytes', '1kB'], ['idle-timeout', '-1'], ['messages-per-second', '0'], ['body-bytes', 'many']]) {
-      const [code, told] = run(`--${name}`, value)
+      const [code, told] = run([`--${name}`, value])
       assert.equal(code, 2, name)
       assert.match(told, new RegExp(name), 'what is wrong is named')
     }
-    assert.equal(run('--check', '--send-queue-bytes', '64kB', '--report-interval', '0', '--database-url', 'dbname=postgres')[0], 1)
-    assert.match(run('--version')[1], /^pg_realtimed \d+\.\d+\.\d+\n$/)
-    assert.match(run('--help')[1], /--resume-window/)
-    assert.equal(run('--check', '--database-url', 'dbname=postgres')[0], 1)
-    assert.match(run('--check', '--database-url', 'dbname=postgres')[1], /not installed/)
+    assert.equal(run(['--check', '--send-queue-bytes', '64kB', '--report-interval', '0', '--database-url', 'dbname=postgres'])[0], 1)
+    assert.match(run(['--version'])[1], /^pg_realtimed \d+\.\d+\.\d+\n$/)
+    assert.match(run(['--help'])[1], /--resume-window/)
+    assert.equal(run(['--check', '--database-url', 'dbname=postgres'])[0], 1)
+    assert.match(run(['--check', '--database-url', 'dbname=postgres'])[1], /not installed/)
   })
 
   test('a socket that systemd passes is used, and systemd is told when it starts and ends', async () => {
