@@ -1,12 +1,18 @@
-# The demo shows changes of its first tenant and of nobody else, and leaves nothing behind however it ends.
+# The demo shows changes of its first tenant and of nobody else, in the terminal and from its gateway, and leaves nothing behind
+# however it ends.
 use strict;
 use warnings;
 use FindBin;
+use HTTP::Tiny;
 use IPC::Run;
 use JSON::PP;
 use Test::More;
 
 my $demo = "$FindBin::Bin/../../demo/run";
+
+# That of the end-to-end tests, where it was built.
+my $daemon = "$FindBin::Bin/../../build/unit/pg_realtimed";
+local $ENV{PG_REALTIMED} = $daemon if -x $daemon;
 
 # Far above what is needed; reached only when something hangs.
 my $patience = 180;
@@ -69,12 +75,34 @@ sub nothing_left
 	nothing_left(folder_of($$err), 'at its end');
 }
 
+# What a browser gets from the demo's gateway, with the token that it prints.
+sub gateway_serves
+{
+	my ($err) = @_;
+	my ($address) = $err =~ m{the gateway\s+(http://\S+)};
+	my ($token)   = $err =~ /user's token\s+(\S+)/;
+	my ($shown)   = $err =~ /tenant shown\s+(\S+)/;
+	my ($other)   = $err =~ /tenant not shown\s+(\S+)/;
+	my $client    = HTTP::Tiny->new(timeout => $patience);
+	my $events    = '';
+	$client->get("$address/realtime/v1/stream", {
+			headers       => { authorization => "Bearer $token" },
+			data_callback => sub { $events .= $_[0]; die "enough\n" if (() = $events =~ /^event: postgres_changes$/mg) >= 20 } });
+	my @tenants = map { my $data = decode_json($_)->{data}; ($data->{record} // $data->{old_record})->{tenant_id} }
+		$events =~ /^event: postgres_changes\ndata: (.*)\n\n/mg;
+	cmp_ok(scalar @tenants, '>=', 20, 'the gateway sends changes') or diag $events;
+	is(scalar(grep { $_ ne $shown } @tenants), 0, 'all of them are those of the tenant shown');
+	unlike($events, qr/\Q$other\E/, 'the other tenant occurs nowhere');
+	return;
+}
+
 for my $signal (qw(INT TERM HUP))
 {
 	my ($run, $out, $err) = start_demo();
 	$run->pump until $$out =~ /\n/ || !$run->pumpable;
 	my $folder = folder_of($$err);
 	ok(scalar(processes_in($folder)), "before SIG$signal it runs");
+	gateway_serves($$err) if $signal eq 'INT' && $ENV{PG_REALTIMED};
 	$run->signal($signal);
 	$run->finish;
 	nothing_left($folder, "after SIG$signal");
