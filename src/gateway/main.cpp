@@ -152,6 +152,7 @@ class Daemon {
             "COALESCE((SELECT plugin FROM pg_catalog.pg_replication_slots WHERE slot_name = $1), ''), "
             "(SELECT pg_catalog.count(*) FROM realtime_tables)";
         question.parameters.emplace_back(config_.slot);
+        question.line = QuestionLine::LookUp;
         int code = 1;
         question.done = [&](const Answer& answer) {
             uv_stop(loop_);
