@@ -39,6 +39,7 @@ class Pool::Worker final : public Link {
     bool is_free() const { return ready_ && !question_; }
     bool is_ready() const { return ready_; }
     bool is_busy() const { return question_.has_value(); }
+    bool is_looking_up() const { return question_ && question_->line == QuestionLine::LookUp; }
 
     void tick() {
         const double now = seconds(loop_);
@@ -255,10 +256,14 @@ void Pool::on_tick() {
         worker->tick();
     }
     hand_out();
-    while (!any_connected() && !queue_.empty() && seconds(loop_) - queue_.front().since > question_waits) {
-        auto done = std::move(queue_.front().question.done);
-        queue_.pop_front();
-        done(failed("08006", problem_.empty() ? "the database is not connected" : problem_));
+    while (!any_connected()) {
+        const auto given_up = queue_.pop_if(
+            [now = seconds(loop_)](const Waiting& waiting) { return now - waiting.since > question_waits; });
+        if (!given_up) {
+            break;
+        }
+        given_up->question.done(
+            failed("08006", problem_.empty() ? "the database is not connected" : problem_));
     }
 }
 
@@ -268,10 +273,8 @@ void Pool::stop() {
     for (const auto& worker : workers_) {
         worker->abandon("the gateway ends");
     }
-    auto queue = std::move(queue_);
-    queue_.clear();
-    for (Waiting& waiting : queue) {
-        waiting.question.done(failed("08006", "the gateway ends"));
+    while (const auto waiting = queue_.pop(false)) {
+        waiting->question.done(failed("08006", "the gateway ends"));
     }
     workers_.clear();
 }
@@ -311,7 +314,7 @@ void Pool::refuse(Question question, const char* why) {
 
 // False when the owner has too many questions waiting.
 bool Pool::take_account(Question& question) {
-    if (question.owner.empty()) {
+    if (question.line != QuestionLine::Caller) {
         return true;
     }
     auto& count = outstanding_[question.owner];
@@ -329,7 +332,7 @@ bool Pool::take_account(Question& question) {
 }
 
 void Pool::ask(Question question) {
-    if (stopped_ || queue_.size() >= config_.queue_length) {
+    if (stopped_ || queue_.size(question.line) >= config_.queue_length) {
         refuse(std::move(question), "too many requests are waiting for the database");
         return;
     }
@@ -337,24 +340,44 @@ void Pool::ask(Question question) {
         refuse(std::move(question), "too many requests of the caller are waiting for the database");
         return;
     }
-    queue_.push_back({std::move(question), seconds(loop_)});
+    const QuestionLine line = question.line;
+    const std::string owner = question.owner;
+    queue_.push(line, owner, {std::move(question), seconds(loop_)});
     hand_out();
 }
 
 void Pool::hand_out() {
+    if (stopped_) {
+        return; // what waits is about to be refused
+    }
     for (const auto& worker : workers_) {
-        if (queue_.empty()) {
-            return;
-        }
-        while (worker->is_free() && !queue_.empty()) {
-            Question question = std::move(queue_.front().question);
-            queue_.pop_front();
-            if (question.abandoned && question.abandoned()) {
-                question.done(failed("57014", "nobody waits for the answer any more"));
-                continue;
+        while (worker->is_free()) {
+            auto question = next();
+            if (!question) {
+                return;
             }
-            worker->ask(std::move(question));
+            worker->ask(std::move(*question));
         }
+    }
+}
+
+// What a free connection is to ask. Joins wait for look-ups, and must not wait for functions that take long: the last connection
+// is not for these.
+std::optional<Question> Pool::next() {
+    const auto ready = std::count_if(workers_.begin(), workers_.end(),
+                                     [](const auto& worker) { return worker->is_ready(); });
+    for (;;) {
+        const auto taken = std::count_if(workers_.begin(), workers_.end(), [](const auto& worker) {
+            return worker->is_busy() && !worker->is_looking_up();
+        });
+        auto waiting = queue_.pop(ready > 1 && taken + 1 >= ready);
+        if (!waiting) {
+            return std::nullopt;
+        }
+        if (!waiting->question.abandoned || !waiting->question.abandoned()) {
+            return std::move(waiting->question);
+        }
+        waiting->question.done(failed("57014", "nobody waits for the answer any more"));
     }
 }
 

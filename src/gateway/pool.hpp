@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -12,6 +11,7 @@
 
 #include "gateway/config.hpp"
 #include "gateway/link.hpp"
+#include "gateway/question_lines.hpp"
 
 namespace gateway {
 
@@ -28,13 +28,15 @@ struct Question {
     std::string role;   // as whom; empty: as the pool's own
     std::string claims; // request.jwt.claims; JSON, or empty
     bool read_only = false;
-    std::string owner; // on whose account it waits: nobody may fill the queue alone; empty: the gateway's own
+    QuestionLine line = QuestionLine::Caller;
+    std::string owner; // of a caller's: on whose account it waits; nobody may fill the line alone
     std::function<bool()>
         abandoned; // whether nobody wants the answer any more; then it is not asked. May be empty
     std::function<void(Answer)> done; // never called at once
 };
 
-// One thread. Answers come in any order. A question whose connection breaks is not asked again: it may have had an effect.
+// One thread. Answers come in any order. A question whose connection breaks is not asked again: it may have had an effect. Where
+// there are several connections, one is kept for look-ups.
 class Pool {
   public:
     Pool(uv_loop_t* loop, Resolver& resolver, const Config& config);
@@ -46,7 +48,7 @@ class Pool {
     void ask(Question question);
 
     bool any_connected() const;
-    std::size_t waiting() const { return queue_.size(); }
+    std::size_t waiting() const { return queue_.size(); } // in all lines
     std::size_t busy() const;
     const std::string& problem() const { return problem_; }
 
@@ -55,6 +57,7 @@ class Pool {
     friend class Worker;
     void hand_out();
     void on_tick();
+    std::optional<Question> next();
     void refuse(Question question, const char* why);
     bool take_account(Question& question);
 
@@ -66,7 +69,7 @@ class Pool {
         Question question;
         double since = 0;
     };
-    std::deque<Waiting> queue_;
+    QuestionLines<Waiting> queue_;                             // each line is at most queue-length long
     std::unordered_map<std::string, std::size_t> outstanding_; // questions by their owner
     uv_timer_t* tick_;
     std::string problem_;

@@ -33,7 +33,7 @@ void Questions::look_up_tenants(const hub::Identity& identity,
     Question question;
     question.statement = tenants_statement;
     question.claims = identity.claims;
-    question.owner = identity.subject;
+    question.line = QuestionLine::LookUp;
     question.done = [done = std::move(done)](const Answer& answer) {
         std::optional<stream::Snapshot> snapshot;
         if (answer.ok && !answer.rows.empty() && answer.rows[0][0]) {
@@ -59,6 +59,7 @@ void Questions::look_up_tenants(const hub::Identity& identity,
 void Questions::describe_tables(std::function<void(std::optional<hub::Tables>)> done) {
     Question question;
     question.statement = tables_statement;
+    question.line = QuestionLine::LookUp;
     question.done = [done = std::move(done)](const Answer& answer) {
         if (!answer.ok) {
             spdlog::error("registered tables cannot be read: {}", answer.message);

@@ -118,6 +118,7 @@ void Reporter::send(std::vector<std::string> rows) {
     text += ']';
     Question question;
     question.statement = statement;
+    question.line = QuestionLine::Report;
     question.parameters.emplace_back(std::move(text));
     question.done = [this, rows = std::move(rows)](const Answer& answer) {
         if (answer.ok) {
