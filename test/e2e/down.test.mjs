@@ -21,9 +21,10 @@ const joined = async (stage, more) => {
   assert.equal((await socket.find('phx_reply'))[4].status, 'ok')
   return socket
 }
-// Somebody who holds a table, so that a request for it takes as long as it may; resolves once the request waits.
-async function hold(stage) {
+// Somebody who holds a table, so that a request for it takes as long as it may.
+async function hold(stage, context) {
   const psql = spawn('psql', ['-X', '-q', '-d', stage.database], { stdio: ['pipe', 'pipe', 'inherit'] })
+  context.after(() => psql.kill())
   let told = ''
   psql.stdout.on('data', (data) => { told += data })
   psql.stdin.write('BEGIN; LOCK TABLE orders;\n\\echo locked\n')
@@ -33,9 +34,9 @@ async function hold(stage) {
 const waits = (stage) => until(() => stage.sql(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) === '1', 'the request is at the database')
 
 describe('going down', () => {
-  test('clients are sent away, and one that does not go is not waited for longer than drain-timeout', async () => {
+  test('clients are sent away, and one that does not go is not waited for longer than drain-timeout', async (context) => {
     const stage = await Stage.start({ 'drain-timeout': 1, 'query-timeout': 100_000, 'handshake-timeout': 100 })
-    const lock = await hold(stage)
+    const lock = await hold(stage, context)
     const clients = [await joined(stage), await joined(stage)]
     const stream = await stage.get('/realtime/v1/stream?table=plans', anonymous)
     const works = connect(stage, request('/realtime/v1/snapshot?table=orders', `Authorization: Bearer ${member(0)}`))
@@ -45,16 +46,16 @@ describe('going down', () => {
     for (const client of clients) assert.deepEqual(await client.closed, { code: 1012, reason: 'the gateway restarts' })
     await stream.text()
     await assert.rejects(() => new Promise((resolve, reject) => net.connect(stage.port, '127.0.0.1', resolve).on('error', reject)), /ECONNREFUSED/)
-    const end = await Promise.race([stage.ended, sleep(15_000)])
+    const end = await Promise.race([stage.ended, sleep(8_000)])
     assert.equal(end, 0, `it ended: ${stage.log.slice(-500)}`)
     for (const socket of [works, half]) assert.equal(await socket.ended, '')
     lock.release()
     await stage.stop()
   })
 
-  test('a request that is worked on is answered before the gateway ends', async () => {
+  test('a request that is worked on is answered before the gateway ends', async (context) => {
     const stage = await Stage.start({ 'drain-timeout': 60 })
-    const lock = await hold(stage)
+    const lock = await hold(stage, context)
     const socket = await joined(stage)
     const works = connect(stage, request('/realtime/v1/snapshot?table=orders', `Authorization: Bearer ${member(0)}`))
     await waits(stage)

@@ -12,8 +12,9 @@ describe('a database that is slow', () => {
   after(() => stage.stop())
 
   // Holds a table until it is released.
-  async function lock(table) {
+  async function lock(table, context) {
     const psql = spawn('psql', ['-X', '-q', '-d', stage.database], { stdio: ['pipe', 'pipe', 'inherit'] })
+    context.after(() => psql.kill())
     let told = ''
     psql.stdout.on('data', (data) => { told += data })
     psql.stdin.write(`BEGIN; LOCK TABLE ${table};\n\\echo locked\n`)
@@ -22,13 +23,13 @@ describe('a database that is slow', () => {
   }
   const waiting = (count) => until(() => stage.sql(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'e2e_gateway' AND wait_event_type = 'Lock'`) === String(count), `${count} requests wait at the database`)
 
-  test('a function that takes too long is answered with 504, and meanwhile all others are served', async () => {
+  test('a function that takes too long is answered with 504, and meanwhile all others are served', async (context) => {
     const [one, two] = [await rawSocket(stage), await rawSocket(stage)]
     for (const socket of [one, two]) {
       socket.push('1', '1', 'realtime:a', 'phx_join', { config: { postgres_changes: [{ event: '*', schema: 'public', table: 'orders' }] }, access_token: member(0) })
       await socket.find('system', (m) => m[4].message === 'Subscribed to PostgreSQL')
     }
-    const release = await lock('realtime_connection_metrics')
+    const release = await lock('realtime_connection_metrics', context)
     let answered = false
     const slow = stage.post(collect, report, member(0)).finally(() => { answered = true })
     await waiting(1)
@@ -50,8 +51,8 @@ describe('a database that is slow', () => {
     for (const socket of [one, two]) socket.close()
   })
 
-  test('one caller with many slow requests does not take the places of others', async () => {
-    const release = await lock('realtime_connection_metrics')
+  test('one caller with many slow requests does not take the places of others', async (context) => {
+    const release = await lock('realtime_connection_metrics', context)
     const many = Array.from({ length: 130 }, () => stage.post(collect, report, member(0)))
     await waiting(2)
     const first = await Promise.race(many)
