@@ -192,6 +192,9 @@ void Socket::on_read(ssize_t size, const char* bytes) {
 }
 
 void Socket::feed_request(std::string_view rest) {
+    if (parser_.idle() && !rest.empty()) {
+        schedule(server_.config().handshake_timeout); // each request has as long as the first one
+    }
     for (;;) {
         const auto [step, consumed] = parser_.feed(rest);
         rest.remove_prefix(consumed);
