@@ -320,10 +320,10 @@ class Check {
         if (!row) {
             return;
         }
-        if ((*row)[2] == "t") {
+        if ((*row)[1] == "t") {
             well("slot " + quoted(config_.slot) + " can be made");
         } else {
-            wrong("slot " + quoted(config_.slot) + " cannot be made: all " + (*row)[1].value_or("") +
+            wrong("slot " + quoted(config_.slot) + " cannot be made: all " + (*row)[0].value_or("") +
                       " of max_replication_slots are used",
                   "Drop one that nobody reads, or raise max_replication_slots and restart the server.");
         }

@@ -43,7 +43,9 @@ class Settings {
         add("queue-length", c.queue_length, "requests that may wait for a connection");
 
         group("Network");
-        add("listen", c.listen, "addresses HOST:PORT or unix:PATH; sockets of systemd are taken, too");
+        add("listen", c.listen,
+            "addresses HOST:PORT or unix:PATH; HOST is numeric (IPv6 in brackets), localhost, or empty for "
+            "all of IPv4; sockets of systemd are used instead");
         add("cors-origins", c.cors_origins, "origins of pages that may call; * for all");
         add("proxies", c.proxies, "addresses of proxies, from which everybody may come");
         add("trust-forwarded", c.trust_forwarded,
@@ -53,7 +55,9 @@ class Settings {
         add("dashboard", c.dashboard, "folder with the files of /dashboard");
 
         group("Tokens");
-        add("jwt-secret-file", c.jwt_secret_file, "file with the secret of HS256, HS384 and HS512");
+        add("jwt-secret-file", c.jwt_secret_file,
+            "file with the secret of HS256, HS384 and HS512; or the secret itself in the environment "
+            "variable PG_REALTIMED_JWT_SECRET");
         add("jwks-file", c.jwks_file, "file with a JSON Web Key Set, or keys in PEM");
         add("jwks-url", c.jwks_url, "address of a JSON Web Key Set");
         add("api-keys-file", c.api_keys_file,
@@ -79,7 +83,8 @@ class Settings {
         add("connections-per-second-per-address", c.connections_per_second_per_address,
             "new connections of one address, four times as many at once, 0 for no limit", or_none);
         add("connections-per-second", c.connections_per_second, "new connections");
-        add("requests-per-second", c.requests_per_second, "HTTP requests of one address, and of one tenant");
+        add("requests-per-second", c.requests_per_second,
+            "HTTP requests of one address, of one user, and of one tenant");
         add("channels-per-socket", c.limits.channels_per_socket, "channels");
         add("bindings-per-socket", c.limits.bindings_per_socket,
             "postgres_changes of all channels of a socket");
@@ -98,11 +103,16 @@ class Settings {
             "bytes that may wait at a socket; a slower client is closed", bytes);
         add("snapshot-rows", c.snapshot_rows, "rows of a snapshot");
         add("snapshot-bytes", c.snapshot_bytes, "bytes of its rows", bytes);
-        add("handshake-timeout", c.handshake_timeout, "seconds until a request must have come", seconds);
+        add("handshake-timeout", c.handshake_timeout,
+            "seconds until a request must have come, and until a WebSocket must have joined its first "
+            "channel",
+            seconds);
         add("join-timeout", c.limits.join_timeout,
             "seconds until a join is answered, unless the client says how long it waits", {0.01, day});
         add("idle-timeout", c.idle_timeout, "seconds without a message of a client", seconds);
-        add("stall-timeout", c.stall_timeout, "seconds for a client to take anything of what waits for it",
+        add("stall-timeout", c.stall_timeout,
+            "seconds for a client to take anything of what waits for it, and to complete a message that it "
+            "has begun",
             seconds);
         add("drain-timeout", c.drain_timeout, "seconds for clients to go after SIGTERM", seconds_or_none);
 

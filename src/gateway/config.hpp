@@ -44,7 +44,7 @@ struct Config {
     std::size_t connections_per_second_per_address = 50; // 0: as often as they like
     std::vector<std::string> proxies{"127.0.0.1", "::1"};
     std::size_t connections_per_second = 2000;
-    std::size_t requests_per_second = 200; // of one address, and of one tenant
+    std::size_t requests_per_second = 200; // of one address, of one user, and of one tenant
     std::size_t send_queue_bytes = 1024 * 1024;
     std::size_t message_bytes = 1'000'000;
     std::size_t body_bytes = 1024 * 1024;

@@ -232,7 +232,7 @@ jwks-refresh = 1
     starts('slot = "tab\\there" # not this\n', 'pg_realtimed: slot "tab\there" is no name')
     starts('slot = "a"\n[limits]\nmessage-bytes = 1\n', at(2, 2) + 'table "limits": settings stand in no tables')
     starts('limits.message-bytes = 1\n', at(1, 1) + 'table "limits"')
-    starts('slot = "a"\nslot = "b"\n', at(2, 1))
+    starts('slot = "a"\nslot = "b"\n', 'pg_realtimed: file "wrong.toml", line 2, column ')
     starts('slot = "a\n', 'pg_realtimed: file "wrong.toml", line 1, column ')
     starts('slot: a\n', 'pg_realtimed: file "wrong.toml", line 1, column ')
     assert.match(run(['--config', '.'])[1], /file "\." cannot be read: Is a directory/)
