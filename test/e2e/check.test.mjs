@@ -46,10 +46,10 @@ describe('--check', () => {
     stage.sql('DROP ROLE IF EXISTS e2e_other; CREATE ROLE e2e_other')
     try {
       assertWrong(check(stage, { roles: 'authenticated=realtime_writer,editor=e2e_other' }),
-        /WRONG: role "e2e_gateway" may not act as "e2e_other" for tokens of role "editor"/, /GRANT e2e_other TO e2e_gateway;/)
+        /WRONG: role "e2e_gateway" may not act as "e2e_other" for tokens of role "editor"/, /GRANT "e2e_other" TO "e2e_gateway";/)
       if (Number(stage.sql('SHOW server_version_num')) >= 160000) {
         stage.sql('GRANT e2e_other TO e2e_gateway WITH SET FALSE')
-        assertWrong(check(stage, { roles: 'editor=e2e_other' }), /may not act as "e2e_other"/, /GRANT e2e_other/)
+        assertWrong(check(stage, { roles: 'editor=e2e_other' }), /may not act as "e2e_other"/, /GRANT "e2e_other"/)
       }
       stage.sql('GRANT e2e_other TO e2e_gateway')
       assert.equal(check(stage, { roles: 'editor=e2e_other' }).code, 0)
@@ -62,7 +62,7 @@ describe('--check', () => {
     try {
       const { code, told, wrong } = check(stage, { user: 'e2e_nobody' })
       assert.equal(code, 1)
-      for (const hint of ['ALTER ROLE e2e_nobody REPLICATION;', 'GRANT realtime_gateway TO e2e_nobody;', 'GRANT realtime_writer TO e2e_nobody;', 'GRANT realtime_reader TO e2e_nobody;']) {
+      for (const hint of ['ALTER ROLE "e2e_nobody" REPLICATION;', 'GRANT realtime_gateway TO "e2e_nobody";', 'GRANT "realtime_writer" TO "e2e_nobody";', 'GRANT "realtime_reader" TO "e2e_nobody";']) {
         assert.ok(told.includes(`\n    ${hint}\n`), `${hint} is missing: ${told}`)
       }
       assert.ok(wrong.some((line) => line.startsWith('WRONG: a replication connection cannot be made: ')), told)
@@ -91,7 +91,7 @@ describe('--check', () => {
   test('publications that do not exist', withDatabase(async (stage) => {
     stage.sql('CREATE PUBLICATION "Some, more"')
     assert.equal(check(stage, { publication: 'PG_Realtime, "Some, more"' }).code, 0)
-    assertWrong(check(stage, { publication: 'pg_realtime,missing' }), /WRONG: publication "missing" does not exist in database "e2e_/, /CREATE PUBLICATION missing/)
+    assertWrong(check(stage, { publication: 'pg_realtime,missing' }), /WRONG: publication "missing" does not exist in database "e2e_/, /CREATE PUBLICATION "missing"/)
     stage.sql('DROP PUBLICATION pg_realtime')
     assertWrong(check(stage), /publication "pg_realtime" does not exist/, /realtime_add_table\(\) makes it/)
   }))

@@ -8,7 +8,8 @@ const report = { tenantId: tenants[0], connectionId: 'c', subscriptionType: 's',
 
 describe('a database that is slow', () => {
   let stage
-  before(async () => { stage = await Stage.start({ 'query-timeout': 5000, 'pool-size': 2 }) })
+  // One of the connections is not for callers.
+  before(async () => { stage = await Stage.start({ 'query-timeout': 5000, 'pool-size': 3 }) })
   after(() => stage.stop())
 
   // Holds a table until it is released.
