@@ -108,7 +108,7 @@ describe('slots', { skip }, () => {
     }
     const check = daemon(stage, '--check', '--slot', 'of_pgoutput')
     assert.equal(await check.ended, 1)
-    assert.match(check.log, /WRONG: the slot is free or ours\n +Choose another name with --slot\./)
+    assert.match(check.log, /WRONG: slot "of_pgoutput" is of output plugin "pgoutput", not pg_realtime\n +Choose another name with slot/)
     assert.equal(slots(), before)
     stage.sql(`SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name LIKE 'of%' AND database = current_database()`)
     execFileSync('psql', ['-X', '-q', '-d', 'postgres', '-c', `SELECT pg_drop_replication_slot('of_others')`], { stdio: ['ignore', 'ignore', 'inherit'] })
