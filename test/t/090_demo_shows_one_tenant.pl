@@ -88,7 +88,7 @@ sub gateway_serves
 	$client->get("$address/realtime/v1/stream", {
 			headers       => { authorization => "Bearer $token" },
 			data_callback => sub { $events .= $_[0]; die "enough\n" if (() = $events =~ /^event: postgres_changes$/mg) >= 20 } });
-	my @tenants = map { my $data = decode_json($_)->{data}; ($data->{record} // $data->{old_record})->{tenant_id} }
+	my @tenants = map { my $data = decode_json($_); ($data->{record} // $data->{old_record})->{tenant_id} }
 		$events =~ /^event: postgres_changes\ndata: (.*)\n\n/mg;
 	cmp_ok(scalar @tenants, '>=', 20, 'the gateway sends changes') or diag $events;
 	is(scalar(grep { $_ ne $shown } @tenants), 0, 'all of them are those of the tenant shown');
