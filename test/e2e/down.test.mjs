@@ -1,42 +1,14 @@
 // How the gateway goes down: everybody is sent away, nobody is waited for without end.
 import { test, describe } from 'node:test'
-import { spawn } from 'node:child_process'
 import net from 'node:net'
-import { Stage, anonymous, assert, member, rawSocket, sleep, until } from './support.mjs'
+import { Stage, anonymous, assert, connect, joined, lock, member, request, sleep, until } from './support.mjs'
 
-// A TCP connection. What comes is in .text, and the whole of it in .ended.
-function connect(stage, bytes = '') {
-  const socket = net.connect(stage.port, '127.0.0.1')
-  socket.text = ''
-  socket.on('connect', () => { if (bytes) socket.write(bytes) })
-  socket.on('data', (data) => { socket.text += data.toString('latin1') })
-  socket.on('error', () => {})
-  socket.ended = new Promise((resolve) => socket.on('close', () => resolve(socket.text)))
-  return socket
-}
-const request = (path, ...headers) => `GET ${path} HTTP/1.1\r\n${['Host: x', ...headers].join('\r\n')}\r\n\r\n`
-const joined = async (stage, more) => {
-  const socket = await rawSocket(stage, more)
-  socket.push('1', '1', 'realtime:a', 'phx_join', { config: {} })
-  assert.equal((await socket.find('phx_reply'))[4].status, 'ok')
-  return socket
-}
-// Somebody who holds a table, so that a request for it takes as long as it may.
-async function hold(stage, context) {
-  const psql = spawn('psql', ['-X', '-q', '-d', stage.database], { stdio: ['pipe', 'pipe', 'inherit'] })
-  context.after(() => psql.kill())
-  let told = ''
-  psql.stdout.on('data', (data) => { told += data })
-  psql.stdin.write('BEGIN; LOCK TABLE orders;\n\\echo locked\n')
-  await until(() => /locked/.test(told), 'lock')
-  return { release: () => psql.stdin.end('COMMIT;\n') }
-}
 const waits = (stage) => until(() => stage.sql(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`) === '1', 'the request is at the database')
 
 describe('going down', () => {
   test('clients are sent away, and one that does not go is not waited for longer than drain-timeout', async (context) => {
     const stage = await Stage.start({ 'drain-timeout': 1, 'query-timeout': 100_000, 'handshake-timeout': 100 })
-    const lock = await hold(stage, context)
+    const release = await lock(stage, 'orders', context)
     const clients = [await joined(stage), await joined(stage)]
     const stream = await stage.get('/realtime/v1/stream?table=plans', anonymous)
     const works = connect(stage, request('/realtime/v1/snapshot?table=orders', `Authorization: Bearer ${member(0)}`))
@@ -49,19 +21,19 @@ describe('going down', () => {
     const end = await Promise.race([stage.ended, sleep(8_000)])
     assert.equal(end, 0, `it ended: ${stage.log.slice(-500)}`)
     for (const socket of [works, half]) assert.equal(await socket.ended, '')
-    lock.release()
+    await release()
     await stage.stop()
   })
 
   test('a request that is worked on is answered before the gateway ends', async (context) => {
     const stage = await Stage.start({ 'drain-timeout': 60 })
-    const lock = await hold(stage, context)
+    const release = await lock(stage, 'orders', context)
     const socket = await joined(stage)
     const works = connect(stage, request('/realtime/v1/snapshot?table=orders', `Authorization: Bearer ${member(0)}`))
     await waits(stage)
     stage.process.kill('SIGTERM')
     assert.equal((await socket.closed).code, 1012)
-    lock.release()
+    await release()
     const answer = await works.ended
     assert.match(answer, /^HTTP\/1\.1 200 /)
     assert.match(answer, /"rows":\[\]/)

@@ -1,7 +1,6 @@
 // The functions of the database over HTTP: what is told when they take long, which id a request has, subscriptions.
 import { test, before, after, describe } from 'node:test'
-import { spawn } from 'node:child_process'
-import { Stage, anonymous, assert, member, rawSocket, tenants, until } from './support.mjs'
+import { Stage, anonymous, assert, lock, member, rawSocket, tenants, until } from './support.mjs'
 
 const collect = '/functions/v1/realtime-metrics-collection?action=collect_metrics'
 const report = { tenantId: tenants[0], connectionId: 'c', subscriptionType: 's', metrics: { messagesReceived: 1 } }
@@ -12,16 +11,6 @@ describe('a database that is slow', () => {
   before(async () => { stage = await Stage.start({ 'query-timeout': 5000, 'pool-size': 3 }) })
   after(() => stage.stop())
 
-  // Holds a table until it is released.
-  async function lock(table, context) {
-    const psql = spawn('psql', ['-X', '-q', '-d', stage.database], { stdio: ['pipe', 'pipe', 'inherit'] })
-    context.after(() => psql.kill())
-    let told = ''
-    psql.stdout.on('data', (data) => { told += data })
-    psql.stdin.write(`BEGIN; LOCK TABLE ${table};\n\\echo locked\n`)
-    await until(() => /locked/.test(told), 'lock')
-    return async () => { psql.stdin.end('COMMIT;\n'); await new Promise((resolve) => psql.on('exit', resolve)) }
-  }
   const waiting = (count) => until(() => stage.sql(`SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'e2e_gateway' AND wait_event_type = 'Lock'`) === String(count), `${count} requests wait at the database`)
 
   test('a function that takes too long is answered with 504, and meanwhile all others are served', async (context) => {
@@ -30,7 +19,7 @@ describe('a database that is slow', () => {
       socket.push('1', '1', 'realtime:a', 'phx_join', { config: { postgres_changes: [{ event: '*', schema: 'public', table: 'orders' }] }, access_token: member(0) })
       await socket.find('system', (m) => m[4].message === 'Subscribed to PostgreSQL')
     }
-    const release = await lock('realtime_connection_metrics', context)
+    const release = await lock(stage, 'realtime_connection_metrics', context)
     let answered = false
     const slow = stage.post(collect, report, member(0)).finally(() => { answered = true })
     await waiting(1)
@@ -53,7 +42,7 @@ describe('a database that is slow', () => {
   })
 
   test('one caller with many slow requests does not take the places of others', async (context) => {
-    const release = await lock('realtime_connection_metrics', context)
+    const release = await lock(stage, 'realtime_connection_metrics', context)
     const many = Array.from({ length: 130 }, () => stage.post(collect, report, member(0)))
     await waiting(2)
     const first = await Promise.race(many)

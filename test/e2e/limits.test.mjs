@@ -1,32 +1,14 @@
 // Limits that say no: to who comes too often and who says too much.
 import { test, before, after, describe } from 'node:test'
 import http from 'node:http'
-import net from 'node:net'
 import { writeFileSync } from 'node:fs'
-import { Stage, anonymous, assert, rawSocket, until, ws } from './support.mjs'
+import { Stage, anonymous, assert, connect, joined, rawSocket, request, until, ws } from './support.mjs'
 
-// A TCP connection from an address of this machine that is no proxy. What comes is in .text, and the whole of it in .ended.
-function connect(stage, bytes = '', from = '127.0.0.2') {
-  const socket = net.connect({ port: stage.port, host: '127.0.0.1', localAddress: from })
-  socket.text = ''
-  socket.on('connect', () => { if (bytes) socket.write(bytes) })
-  socket.on('data', (data) => { socket.text += data.toString('latin1') })
-  socket.on('error', () => {})
-  socket.ended = new Promise((resolve) => socket.on('close', () => resolve(socket.text)))
-  return socket
-}
-const request = (path, ...headers) => `GET ${path} HTTP/1.1\r\n${['Host: x', ...headers].join('\r\n')}\r\n\r\n`
-// Whether a connection is served: its answer, or that of the limit of connections.
-async function knock(stage, from) {
+// From an address that is no proxy: whether a connection is served: its answer, or that of the limit of connections.
+async function knock(stage, from = '127.0.0.2') {
   const socket = connect(stage, request('/healthz'), from)
   await until(() => /HTTP\/1\.1 \d+/.test(socket.text) || socket.destroyed, 'an answer')
   socket.status = Number(/HTTP\/1\.1 (\d+)/.exec(socket.text)?.[1])
-  return socket
-}
-const joined = async (stage, more) => {
-  const socket = await rawSocket(stage, more)
-  socket.push('1', '1', 'realtime:a', 'phx_join', { config: {} })
-  assert.equal((await socket.find('phx_reply'))[4].status, 'ok')
   return socket
 }
 

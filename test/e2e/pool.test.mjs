@@ -1,18 +1,6 @@
 // Who waits for whom, when the database is slow: functions of one user neither for joins nor for all of another's.
 import { test, before, after, describe } from 'node:test'
-import { spawn } from 'node:child_process'
-import { Stage, assert, member, until } from './support.mjs'
-
-// Holds a table so that nobody can read it, until the result is called.
-async function lock(stage, table) {
-  const session = spawn('psql', ['-X', '-q', '-A', '-t', '-d', stage.database], { stdio: ['pipe', 'pipe', 'inherit'] })
-  let said = ''
-  session.stdout.on('data', (text) => { said += text })
-  const ended = new Promise((resolve) => session.on('exit', resolve))
-  session.stdin.write(`BEGIN; LOCK TABLE ${table}; SELECT 'held';\n`)
-  await until(() => said.includes('held'), `${table} is locked`)
-  return async () => { session.stdin.end('COMMIT;\n'); await ended }
-}
+import { Stage, assert, lock, member, until } from './support.mjs'
 
 for (const connections of [2, 4]) {
   describe(`a pool of ${connections}`, () => {
@@ -21,16 +9,14 @@ for (const connections of [2, 4]) {
     before(async () => { stage = await Stage.start({ 'pool-size': connections, 'query-timeout': 8000 }) })
     after(() => stage.stop())
 
-    test('slow requests of one user hold up no join and no turn of another', async () => {
-      const release = await lock(stage, 'orders')
+    test('slow requests of one user hold up no join and no turn of another', async (context) => {
+      const release = await lock(stage, 'orders', context)
       const ends = []
       const slow = Array.from({ length: many }, async () => { const answer = await stage.get('/realtime/v1/snapshot?table=orders', member(0)); ends.push(answer.status) })
       await until(async () => await stage.metric('pg_realtimed_database_requests{state="waiting"}') === many - (connections - 1), 'one connection is left free')
-      const began = Date.now()
       const client = await stage.client(1)
       await stage.subscribe(client, [{ event: '*', table: 'orders' }])
-      assert.ok(Date.now() - began < 5000, 'the join did not wait')
-      assert.deepEqual(ends, [], 'the others were still waiting')
+      assert.deepEqual(ends, [], 'the join did not wait for any of them')
       // A request of the other user waits for a connection, but not for all that were there before.
       assert.equal((await stage.get('/realtime/v1/snapshot?table=plans', member(1))).status, 200)
       assert.ok(ends.length < 2 * connections, `${ends.length} went first`)

@@ -1,24 +1,7 @@
 // Clients that are slow: those that keep others waiting are given up, those that only read slowly are not.
 import { test, before, after, describe } from 'node:test'
-import net from 'node:net'
-import { Stage, anonymous, assert, member, rawSocket, tenants, until } from './support.mjs'
+import { Stage, anonymous, assert, connect, joined, member, rawSocket, tenants, until } from './support.mjs'
 
-// A TCP connection. What comes is in .text, and the whole of it in .ended.
-function connect(stage, bytes = '') {
-  const socket = net.connect(stage.port, '127.0.0.1')
-  socket.text = ''
-  socket.on('connect', () => { if (bytes) socket.write(bytes) })
-  socket.on('data', (data) => { socket.text += data.toString('latin1') })
-  socket.on('error', () => {})
-  socket.ended = new Promise((resolve) => socket.on('close', () => resolve(socket.text)))
-  return socket
-}
-const joined = async (stage, more) => {
-  const socket = await rawSocket(stage, more)
-  socket.push('1', '1', 'realtime:a', 'phx_join', { config: {} })
-  assert.equal((await socket.find('phx_reply'))[4].status, 'ok')
-  return socket
-}
 
 describe('clients that are too slow', () => {
   let stage

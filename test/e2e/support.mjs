@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import crypto from 'node:crypto'
+import net from 'node:net'
 import { after } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RealtimeClient } from '@supabase/realtime-js'
@@ -145,4 +146,36 @@ export async function rawSocket(stage, { vsn = '2.0.0', apikey = anonymous, quer
   socket.push = (...message) => socket.send(JSON.stringify(message))
   socket.find = (event, what = () => true) => until(() => socket.messages.find((m) => m[3] === event && what(m)), `message ${event}`)
   return socket
+}
+
+// A raw connection whose channel "realtime:a" is joined.
+export async function joined(stage, more) {
+  const socket = await rawSocket(stage, more)
+  socket.push('1', '1', 'realtime:a', 'phx_join', { config: {} })
+  assert.equal((await socket.find('phx_reply'))[4].status, 'ok')
+  return socket
+}
+
+// A TCP connection, from another address of this machine where that is to count. What comes is in .text, and the whole of it in .ended.
+export function connect(stage, bytes = '', from = undefined) {
+  const socket = net.connect({ port: stage.port, host: '127.0.0.1', localAddress: from })
+  socket.text = ''
+  socket.on('connect', () => { if (bytes) socket.write(bytes) })
+  socket.on('data', (data) => { socket.text += data.toString('latin1') })
+  socket.on('error', () => {})
+  socket.ended = new Promise((resolve) => socket.on('close', () => resolve(socket.text)))
+  return socket
+}
+export const request = (path, ...headers) => `GET ${path} HTTP/1.1\r\n${['Host: x', ...headers].join('\r\n')}\r\n\r\n`
+
+// Holds a table, at the latest until the test ends, so that a request for it takes as long as it may. The result lets it go.
+export async function lock(stage, table, context) {
+  const session = spawn('psql', ['-X', '-q', '-A', '-t', '-d', stage.database], { stdio: ['pipe', 'pipe', 'inherit'] })
+  context.after(() => session.kill())
+  let said = ''
+  session.stdout.on('data', (text) => { said += text })
+  const ended = new Promise((resolve) => session.on('exit', resolve))
+  session.stdin.write(`BEGIN; LOCK TABLE ${table}; SELECT 'held';\n`)
+  await until(() => said.includes('held'), `${table} is locked`)
+  return async () => { session.stdin.end('COMMIT;\n'); await ended }
 }
