@@ -34,13 +34,6 @@ void EventStream::deliver(const hub::FramePointer& frame) {
     look_at_queue();
 }
 
-void EventStream::deliver_row(const hub::FramePointer& frame, std::string_view tenant) {
-    if (!tenant.empty() && sees_several_tenants()) {
-        meter_.count_row(frame->size(), tenant);
-    }
-    deliver(frame);
-}
-
 hub::ChannelReport EventStream::report() const {
     hub::ChannelReport report;
     report.subscription_type =

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "hub/feed.hpp"
-#include "hub/meter.hpp"
 
 namespace gateway {
 
@@ -17,7 +16,6 @@ class EventStream final : public hub::Feed, public hub::Alarm {
                std::optional<protocol::Cursor> since);
 
     void deliver(const hub::FramePointer& frame) override;
-    void deliver_row(const hub::FramePointer& frame, std::string_view tenant) override;
     void on_time() override;
     // Ends when the token has expired. Whether it has.
     bool look_at_token();
@@ -36,7 +34,6 @@ class EventStream final : public hub::Feed, public hub::Alarm {
     void schedule(const hub::Identity& owner);
 
     Socket& socket_;
-    hub::Meter meter_;
 };
 
 } // namespace gateway

@@ -117,7 +117,7 @@ std::string Figures::text(bool with_tenants) const {
         }
         ++sessions;
         channels += socket->session()->channel_count();
-        for (const hub::ChannelReport& report : socket->reports()) {
+        for (const hub::ChannelReport& report : socket->session()->report()) {
             for (const auto& [tenant, traffic] : report.tenants) {
                 ++tenants[tenant];
             }

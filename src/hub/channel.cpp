@@ -233,13 +233,6 @@ void Channel::deliver(const FramePointer& frame) {
     look_at_queue();
 }
 
-void Channel::deliver_row(const FramePointer& frame, std::string_view tenant) {
-    if (!tenant.empty() && sees_several_tenants()) {
-        meter_.count_row(frame->size(), tenant);
-    }
-    deliver(frame);
-}
-
 void Channel::send_cursor_if_moved() {
     constexpr double seconds_between_cursors = 1; // however often the client lets its heart beat
     if (live() && last_cursor_ < hub_.head() && hub_.now() >= cursor_due_) {

@@ -34,7 +34,6 @@ class Channel final : public Feed, public Alarm {
     std::size_t presence_bytes() const { return member_.presence_bytes; }
 
     void deliver(const FramePointer& frame) override;
-    void deliver_row(const FramePointer& frame, std::string_view tenant) override;
     void on_time() override;
     void look_at_token();
 
@@ -68,7 +67,6 @@ class Channel final : public Feed, public Alarm {
     std::optional<std::string> room_tenant_; // of a private channel
     std::string wanted_tenant_;
     protocol::Cursor last_cursor_;
-    Meter meter_;
     std::uint64_t messages_received_ = 0, errors_ = 0;
     double join_ends_ = 0, cursor_due_ = 0;
     bool private_ = false, ack_ = false, wait_ = false, replied_ = false, ended_ = false;

@@ -97,6 +97,13 @@ void Feed::on_tenants_known(bool known) {
     advance();
 }
 
+void Feed::deliver_row(const FramePointer& frame, std::string_view tenant) {
+    if (!tenant.empty() && shown_.size() > 1) {
+        meter_.count_row(frame->size(), tenant);
+    }
+    deliver(frame);
+}
+
 void Feed::advance() {
     if (state_ != State::Preparing) {
         return;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hub/hub.hpp"
+#include "hub/meter.hpp"
 #include "protocol/join.hpp"
 
 namespace hub {
@@ -16,6 +17,7 @@ class Feed : public Watcher {
   public:
     ~Feed() override;
 
+    void deliver_row(const FramePointer& frame, std::string_view tenant) override;
     void advance() override;
     void on_gap(protocol::Cursor head) override;
     bool continue_replay() override;
@@ -46,7 +48,6 @@ class Feed : public Watcher {
     void send_cursor();
 
     Sight sight() const;
-    bool sees_several_tenants() const { return shown_.size() > 1; }
 
     // Everything is known: the client may be told that it is subscribed. False when it changed its mind and closed.
     virtual bool on_open() = 0;
@@ -71,6 +72,7 @@ class Feed : public Watcher {
     Subscription subscription_;
     std::vector<protocol::Binding> bindings_;
     std::vector<std::uint32_t> ids_; // of the bindings
+    Meter meter_;                    // deliver() counts
 
   private:
     enum class State : std::uint8_t { Closed, Preparing, Opening, Replaying, Live };

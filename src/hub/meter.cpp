@@ -16,8 +16,9 @@ Meter::tenants(const std::vector<std::string>& seen) const {
     std::vector<std::pair<std::string, ChannelReport::Traffic>> tenants;
     for (const std::string& tenant : seen) {
         const auto rows = rows_of_.find(tenant);
-        // With one tenant everything is that one's.
-        tenants.emplace_back(tenant, seen.size() == 1         ? all_
+        // Who never had anybody else's rows: everything is that tenant's.
+        const bool alone = seen.size() == 1 && rows_of_.empty();
+        tenants.emplace_back(tenant, alone                    ? all_
                                      : rows != rows_of_.end() ? rows->second
                                                               : ChannelReport::Traffic());
     }

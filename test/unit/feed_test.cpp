@@ -261,6 +261,14 @@ TEST_F(Feed, ReportsTellATenantNothingOfAnother) {
     const auto room = session.report().back().tenants;
     ASSERT_EQ(room.size(), 1U) << "the others need not know its name";
     EXPECT_EQ(room[0].first, "t");
+    session.on_text(
+        R"(["3","3","realtime:q","phx_join",{"config":{"private":true,"broadcast":{"tenant":"t"},"postgres_changes":[{"event":"*","table":"orders"}]}}])");
+    world.go_on();
+    world.insert(130, orders, "s", row(4));
+    world.insert(140, orders, "t", row(5));
+    const auto both = session.report().back().tenants;
+    ASSERT_EQ(both.size(), 1U);
+    EXPECT_EQ(both[0].second.messages, 1U) << "the room's tenant is told of its own rows";
 }
 
 TEST_F(Feed, AReplayThatBeginsAgainAndAgainIsListedOnce) {
