@@ -108,8 +108,15 @@ export class Stage {
   }
 
   async metric(name) {
-    const text = await (await this.get('/metrics')).text()
-    return Number(new RegExp(`^${name.replace(/[{}"]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1])
+    return (await this.metrics([name]))[0]
+  }
+
+  // Several with one request, of which there may be only so many a second.
+  async metrics(names) {
+    const answer = await this.get('/metrics')
+    assert.equal(answer.status, 200)
+    const text = await answer.text()
+    return names.map((name) => Number(new RegExp(`^${name.replace(/[{}"]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1]))
   }
 
   // A stock client. `user` is the index of a member, or null for an anonymous one.
