@@ -113,7 +113,7 @@ export class Stage {
 
   // Several with one request, of which there may be only so many a second.
   async metrics(names) {
-    const answer = await this.get('/metrics')
+    const answer = await until(async () => { const one = await this.get('/metrics'); return one.status !== 429 && one }, 'figures')
     assert.equal(answer.status, 200)
     const text = await answer.text()
     return names.map((name) => Number(new RegExp(`^${name.replace(/[{}"]/g, '\\$&')} (\\S+)$`, 'm').exec(text)?.[1]))
