@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
 #include <cstdlib>
 #include <iostream>
 
@@ -95,6 +96,9 @@ class Settings {
         add("message-bytes", c.message_bytes, "bytes of a message of a client", bytes);
         add("body-bytes", c.body_bytes, "bytes of the body of a request", bytes);
         add("broadcast-bytes", c.limits.broadcast_bytes, "bytes of the payload of a broadcast", bytes);
+        add("broadcast-bytes-per-second", c.limits.broadcast_bytes_per_second,
+            "bytes of the broadcasts of one socket, and of one address by HTTP; twice as many at once",
+            bytes);
         add("presence-bytes", c.limits.presence_bytes, "bytes of what a client tracks", bytes);
         add("presence-per-topic", c.limits.presence_per_topic, "clients that are tracked on a topic");
         add("presence-topic-bytes", c.limits.presence_topic_bytes,
@@ -180,11 +184,18 @@ class Settings {
             setting.kind = SettingKind::Boolean;
         } else if constexpr (std::is_arithmetic_v<Value>) {
             setting.kind = std::is_floating_point_v<Value> ? SettingKind::Number : SettingKind::Integer;
-            if (name.ends_with("-bytes")) {
+            if (name.ends_with("-bytes") || name.ends_with("-bytes-per-second")) {
                 setting.kind = SettingKind::Size;
                 option->transform(CLI::AsSizeValue(false)); // 1MB and such
             }
             option->check(CLI::Range(range.lowest, range.highest));
+            if constexpr (std::is_floating_point_v<Value>) {
+                // Within every range, as comparisons say.
+                option->check([](const std::string& text) {
+                    const std::string fault = "Value " + text + " is no number";
+                    return std::isnan(std::strtod(text.c_str(), nullptr)) ? fault : std::string();
+                });
+            }
         }
         if constexpr (std::is_same_v<Value, std::vector<std::string>>) {
             setting.kind = SettingKind::List;

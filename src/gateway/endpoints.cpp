@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "gateway/address.hpp"
 #include "gateway/event_stream.hpp"
 #include "gateway/socket.hpp"
 #include "hub/topics.hpp"
@@ -70,15 +71,19 @@ std::string identifier(std::string_view name) {
 }
 
 // Answers with 202, or with what is wrong with one of them; then none is sent.
-void send_broadcasts(hub::Hub& hub, Exchange& exchange, std::vector<Outgoing> messages,
+void send_broadcasts(Server& server, Exchange& exchange, std::vector<Outgoing> messages,
                      const hub::Identity& identity, std::vector<std::string> tenants) {
+    hub::Hub& hub = server.hub();
+    const hub::Limits& limits = hub.limits;
+    std::size_t bytes = 0;
     tenants.insert(tenants.end(), identity.claimed_tenants.begin(), identity.claimed_tenants.end());
     for (Outgoing& message : messages) {
-        if (message.payload.size() > hub.limits.broadcast_bytes) {
+        if (message.payload.size() > limits.broadcast_bytes) {
             exchange.fail(413, "too_large",
-                          "a payload has at most " + std::to_string(hub.limits.broadcast_bytes) + " bytes");
+                          "a payload has at most " + std::to_string(limits.broadcast_bytes) + " bytes");
             return;
         }
+        bytes += message.payload.size();
         if (!message.is_private) {
             continue;
         }
@@ -91,6 +96,16 @@ void send_broadcasts(hub::Hub& hub, Exchange& exchange, std::vector<Outgoing> me
                           "Name the tenant in \"tenant\".");
             return;
         }
+    }
+    if (!server.may_broadcast("address " + network_of(std::string(exchange.peer())), bytes)) {
+        hub.counters.broadcasts_refused += messages.size();
+        Reply reply = error_reply(429, "too_many_requests",
+                                  "more than " + std::to_string(limits.broadcast_bytes_per_second) +
+                                      " bytes of broadcasts per second of one address",
+                                  "The setting broadcast-bytes-per-second is the limit.", exchange.id());
+        reply.headers.emplace_back("Retry-After", "1");
+        exchange.reply(std::move(reply));
+        return;
     }
     for (const Outgoing& message : messages) {
         const hub::Broadcast broadcast{message.event, message.payload, {}, message.is_json};
@@ -168,7 +183,7 @@ void Api::handle_broadcast(const std::shared_ptr<Exchange>& exchange, const Segm
     const bool any_private =
         std::any_of(messages.begin(), messages.end(), [](const Outgoing& one) { return one.is_private; });
     if (!any_private || identity->every_tenant || identity->subject.empty()) {
-        send_broadcasts(server_.hub(), *exchange, std::move(messages), *identity, {});
+        send_broadcasts(server_, *exchange, std::move(messages), *identity, {});
         return;
     }
     questions_.look_up_tenants(*identity, [this, exchange, identity, messages = std::move(messages)](
@@ -177,7 +192,7 @@ void Api::handle_broadcast(const std::shared_ptr<Exchange>& exchange, const Segm
             fail_for_now(*exchange, "the database cannot be asked for the tenants of the caller now");
             return;
         }
-        send_broadcasts(server_.hub(), *exchange, messages, *identity, answer->tenants);
+        send_broadcasts(server_, *exchange, messages, *identity, answer->tenants);
     });
 }
 

@@ -174,6 +174,10 @@ std::string Figures::text(bool with_tenants) const {
                  {{"accepted", hub.joins - hub.joins_refused}, {"refused", hub.joins_refused}});
     page.counter("pg_realtimed_broadcasts_total", "Broadcasts.", "result",
                  {{"sent", hub.broadcasts}, {"refused", hub.broadcasts_refused}});
+    page.counter("pg_realtimed_broadcasts_withheld_total",
+                 "Members that did not get a broadcast of bytes: they speak vsn 1.0.0, or its names are too "
+                 "long for its frame.",
+                 hub.broadcasts_withheld);
     page.counter("pg_realtimed_messages_received_total", "Messages of clients.", hub.messages_in);
     page.counter("pg_realtimed_messages_malformed_total", "Of them, those that could not be read.",
                  hub.messages_malformed);

@@ -178,19 +178,16 @@ void Link::on_poll(uv_poll_t* handle, int status, int events) {
         link->go_on_connecting();
         return;
     }
-    if ((events & UV_WRITABLE) != 0) {
-        link->flush();
-    }
-    if (link->state_ == State::Connected && !link->paused_ && (events & (UV_READABLE | UV_DISCONNECT)) != 0) {
-        if (PQconsumeInput(link->connection_) == 0) {
+    if (!link->paused_) {
+        const bool readable = (events & (UV_READABLE | UV_DISCONNECT)) != 0;
+        if (readable && PQconsumeInput(link->connection_) == 0) {
             link->fail(one_line(PQerrorMessage(link->connection_)));
             return;
         }
+        // When it is only writable as well: libpq reads while it cannot send.
         link->on_input();
-        if (status < 0 && link->state_ == State::Connected && link->events_ == 0) {
-            link->watch(UV_READABLE);
-        }
     }
+    link->flush(); // and watches for what comes next
 }
 
 void Link::go_on_connecting() {

@@ -338,6 +338,12 @@ void Server::count_request(const std::string& who) {
     requests_.count(who, hub_.now(), static_cast<double>(config_.requests_per_second));
 }
 
+bool Server::may_broadcast(const std::string& who, std::size_t bytes) {
+    const bool may = requests_.take_broadcast(who, hub_.now(), hub_.limits, bytes);
+    counters.rate_limited += may ? 0 : 1;
+    return may;
+}
+
 void Server::drain() {
     if (draining_) {
         return;

@@ -63,6 +63,7 @@ class Server {
     bool may_request(const std::string& who);
     bool has_room_for(const std::string& who);
     void count_request(const std::string& who);
+    bool may_broadcast(const std::string& who, std::size_t bytes);
 
     uv_loop_t* loop() { return loop_; }
     // As hub().now() was when this turn of the loop began: cheap.

@@ -363,6 +363,13 @@ void Channel::on_broadcast(const protocol::ClientMessage& from, const Broadcast&
         reply(from, false, R"({"error":"the payload is not JSON"})");
         return;
     }
+    if (!session_.may_broadcast(broadcast.payload.size())) {
+        ++hub_.counters.broadcasts_refused;
+        reply(from, false,
+              R"({"error":"rate_limit_exceeded","limit":)" +
+                  std::to_string(hub_.limits.broadcast_bytes_per_second) + "}");
+        return;
+    }
     ++hub_.counters.broadcasts;
     hub_.topics.broadcast(member_.place == nullptr ? std::string() : Topics::name_of(topic(), room_tenant_),
                           broadcast, &member_);

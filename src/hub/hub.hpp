@@ -136,7 +136,7 @@ class Hub final : public stream::Sink {
     void note_lagging(Watcher& watcher) { lagging_.push_back(&watcher); }
 
     Router router;
-    Topics topics;
+    Topics topics{counters};
     People people;
     BindingKinds kinds;
     stream::History history;

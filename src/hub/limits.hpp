@@ -13,6 +13,7 @@ struct Limits {
     std::size_t bindings_per_socket = 500; // postgres_changes of all its channels
     std::size_t join_bytes = 128 * 1024;
     std::size_t broadcast_bytes = 256 * 1024;
+    std::size_t broadcast_bytes_per_second = 4 * 1024 * 1024; // of one sender; twice as many at once
     std::size_t presence_bytes = 64 * 1024;
     std::size_t presence_per_topic = 1000;
     std::size_t presence_topic_bytes = 1024 * 1024; // of all that is tracked on a topic, or by a socket
@@ -20,17 +21,23 @@ struct Limits {
     std::size_t topic_bytes = 1024;
     std::size_t replay_queue_bytes =
         256 * 1024; // a replay waits while more than this is queued at its socket
+
+    // Of broadcasts at once; the largest payload always can be sent, after a while.
+    std::size_t broadcast_burst_bytes() const {
+        return broadcast_bytes_per_second * 2 > broadcast_bytes ? broadcast_bytes_per_second * 2
+                                                                : broadcast_bytes;
+    }
 };
 
 // So many at once, and so many a second. Times are seconds of any clock that does not run backwards.
 class TokenBucket {
   public:
-    bool take(double now, double rate, double burst) {
+    bool take(double now, double rate, double burst, double count = 1) {
         refill(now, rate, burst);
-        if (tokens_ < 1) {
+        if (tokens_ < count) {
             return false;
         }
-        tokens_ -= 1;
+        tokens_ -= count;
         return true;
     }
     // Takes what may not be there; then the next has to wait for that, too, but not for longer than a second.
@@ -84,6 +91,7 @@ struct Counters {
     std::uint64_t resumes = 0, refetches = 0;
     std::uint64_t joins = 0, joins_refused = 0;
     std::uint64_t broadcasts = 0, broadcasts_refused = 0;
+    std::uint64_t broadcasts_withheld = 0; // members whose version of the protocol cannot say them
     std::uint64_t messages_in = 0, messages_malformed = 0;
     std::uint64_t memberships_revoked = 0;
     std::uint64_t tokens_expired = 0;

@@ -51,6 +51,12 @@ bool Session::take_message() {
     return false;
 }
 
+bool Session::may_broadcast(std::size_t bytes) {
+    return broadcast_bytes_.take(hub_.now(), static_cast<double>(hub_.limits.broadcast_bytes_per_second),
+                                 static_cast<double>(hub_.limits.broadcast_burst_bytes()),
+                                 static_cast<double>(bytes));
+}
+
 void Session::on_text(std::string_view frame) {
     if (!take_message()) {
         return;

@@ -65,6 +65,7 @@ class Session {
     void end(Channel& channel); // the channel is over; it is destroyed later
     void sweep();
     std::size_t tracked_bytes() const; // presences of all channels
+    bool may_broadcast(std::size_t bytes);
     // A text message; write() puts its bytes into the buffer.
     template <class Write> void write(Write&& write) {
         wire::ByteBuffer out(largest_message);
@@ -79,7 +80,7 @@ class Session {
     std::vector<std::unique_ptr<Channel>> channels_;
     std::vector<std::unique_ptr<Channel>> ended_;
     std::set<std::size_t> refused_; // hashes of topics that were refused because they name no user
-    TokenBucket messages_, joins_;
+    TokenBucket messages_, joins_, broadcast_bytes_;
     protocol::Version version_;
     bool joined_ = false;
 };

@@ -196,8 +196,13 @@ void Topics::send(Topic& topic) {
         }
         const std::size_t form = form_of(*member);
         for (const Topic::Waiting& waiting : topic.waiting) {
-            if (waiting.sender != member && waiting.frames[form]) {
+            if (waiting.sender == member) {
+                continue;
+            }
+            if (waiting.frames[form]) {
                 member->subscriber.deliver(waiting.frames[form]);
+            } else {
+                ++counters_.broadcasts_withheld;
             }
         }
     }

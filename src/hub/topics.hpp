@@ -10,6 +10,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "hub/limits.hpp"
 #include "hub/subscription.hpp"
 
 namespace hub {
@@ -44,6 +45,8 @@ struct Broadcast {
 // Not thread-safe.
 class Topics {
   public:
+    explicit Topics(Counters& counters) : counters_(counters) {}
+
     // `name` tells topics apart and is not what clients call them: see name_of().
     void join(Member& member, const std::string& name);
     void leave(Member& member);
@@ -71,9 +74,10 @@ class Topics {
     static std::string name_of(std::string_view topic, const std::optional<std::string>& tenant);
 
   private:
-    static void send(Topic& topic);
+    void send(Topic& topic);
     void note_change(const std::shared_ptr<Topic>& topic);
 
+    Counters& counters_;
     std::unordered_map<std::string, std::shared_ptr<Topic>> topics_;
     std::vector<std::shared_ptr<Topic>> changed_;
     std::vector<std::shared_ptr<Topic>> waiting_; // have broadcasts for their members

@@ -132,6 +132,55 @@ describe('how many and how much', () => {
     await settings('')
   })
 
+  test('a sender has so many bytes of broadcasts a second, whichever way they come; others are not counted with it', async () => {
+    await settings('broadcast-bytes = 1000\nbroadcast-bytes-per-second = "2kB"\n')
+    const [hearer, sender, other] = [await joined(stage), await joined(stage), await joined(stage)]
+    const payload = (size) => ({ x: 'y'.repeat(size - 8) })
+    const push = async (socket, ref, size) => {
+      socket.push('1', ref, 'realtime:a', 'broadcast', { type: 'broadcast', event: ref, payload: payload(size) })
+      return (await socket.find('phx_reply', (m) => m[1] === ref))[4]
+    }
+    for (const socket of [sender, other]) {
+      socket.push('2', '2', 'realtime:a', 'phx_join', { config: { broadcast: { ack: true } } })
+      await socket.find('phx_reply', (m) => m[1] === '2')
+      socket.messages.length = 0
+      const spent = socket.push
+      socket.push = (_, ...rest) => spent('2', ...rest)
+    }
+    const refusal = { status: 'error', response: { error: 'rate_limit_exceeded', limit: 2048 } }
+    let sent = 0
+    const all = await Promise.all(Array.from({ length: 20 }, (_, index) => push(sender, `a${index}`, 1000)))
+    sent += all.filter((answer) => answer.status === 'ok').length
+    assert.ok(sent >= 4 && sent < 20, `${sent} of 20 went through`)
+    assert.deepEqual(all.filter((answer) => answer.status !== 'ok')[0], refusal)
+    assert.equal((await push(other, 'other', 1000)).status, 'ok')
+    sent += 1
+    const post = (events) => stage.post('/realtime/v1/api/broadcast', { messages: events.map((event) => ({ topic: 'a', event, payload: payload(1000) })) }, anonymous)
+    // More than there ever is at once is let through when nothing was sent before.
+    assert.equal((await post(Array.from({ length: 10 }, () => 'many'))).status, 202)
+    sent += 10
+    const refused = await post(['one'])
+    assert.equal(refused.status, 429)
+    assert.equal(refused.headers.get('retry-after'), '1')
+    assert.match((await refused.json()).hint, /broadcast-bytes-per-second/)
+    await until(async () => (await push(sender, `b${sender.messages.length}`, 1000)).status === 'ok', 'there is room again')
+    await hearer.find('broadcast', (m) => m[4].event.startsWith('b'))
+    assert.equal(hearer.messages.filter((m) => m[3] === 'broadcast').length, sent + 1)
+    for (const socket of [hearer, sender, other]) socket.close()
+    await settings('')
+  })
+
+  test('members that cannot be told bytes are counted', async () => {
+    const [first, second] = [await rawSocket(stage, { vsn: '1.0.0' }), await joined(stage)]
+    first.send(JSON.stringify({ topic: 'realtime:a', event: 'phx_join', payload: { config: {} }, ref: '1', join_ref: '1' }))
+    await until(() => first.messages.some((message) => message.event === 'phx_reply' && message.payload.status === 'ok'), 'vsn 1.0.0 is joined')
+    const answer = await fetch(`${stage.url}/realtime/v1/api/broadcast/a/events/bytes`, { method: 'POST', body: new Uint8Array(3), headers: { authorization: `Bearer ${anonymous}`, 'content-type': 'application/octet-stream' } })
+    assert.equal(answer.status, 202)
+    await until(() => second.messages.some((message) => Buffer.isBuffer(message)), 'vsn 2.0.0 gets them')
+    await until(async () => await stage.metric('pg_realtimed_broadcasts_withheld_total') === 1, 'the other one is counted')
+    for (const socket of [first, second]) socket.close()
+  })
+
   test('a join is bounded in bytes, a socket in postgres_changes of all its channels', async () => {
     await settings('join-bytes = 2000\nbindings-per-socket = 5\n')
     const socket = await rawSocket(stage)

@@ -242,7 +242,7 @@ jwks-refresh = 1
     assert.deepEqual(run(['--slot', 'No Slot'])[0], 2)
     assert.match(run(['--slot', 'No Slot'])[1], /slot "No Slot" is no name of a slot/)
     assert.equal(run(['--nonsense'])[0], 2)
-    for (const [name, value] of [['pool-size', '0'], ['max-change-bytes', '1GB'], ['resume-bytes', '1kB'], ['idle-timeout', '-1'], ['messages-per-second', '0'], ['body-bytes', 'many']]) {
+    for (const [name, value] of [['pool-size', '0'], ['max-change-bytes', '1GB'], ['resume-bytes', '1kB'], ['idle-timeout', '-1'], ['messages-per-second', '0'], ['body-bytes', 'many'], ['jwt-leeway', 'nan'], ['broadcast-bytes-per-second', '0']]) {
       const [code, told] = run([`--${name}`, value])
       assert.equal(code, 2, name)
       assert.match(told, new RegExp(name), 'what is wrong is named')

@@ -367,7 +367,8 @@ TEST(HubPeople, ManyViewersOfOnePersonAskOnce) {
 }
 
 TEST(HubTopics, PresenceTellsEachJoinAndLeaveOnce) {
-    hub::Topics topics;
+    hub::Counters counters;
+    hub::Topics topics(counters);
     Listener first, second;
     hub::Member one(first), two(second);
     for (hub::Member* member : {&one, &two}) {
