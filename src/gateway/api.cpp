@@ -224,7 +224,7 @@ void Api::handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) {
         return;
     }
     if ((stream || snapshot) != reads || (!(stream || snapshot) && !writes)) {
-        not_allowed(stream || snapshot ? "GET, HEAD" : "POST");
+        not_allowed(stream ? "GET" : snapshot ? "GET, HEAD" : "POST");
         return;
     }
     if (stream && head.method() != web::Method::Get) {

@@ -95,6 +95,7 @@ class Settings {
         add("messages-per-second", c.limits.messages_per_second, "messages of one socket");
         add("message-bytes", c.message_bytes, "bytes of a message of a client", bytes);
         add("body-bytes", c.body_bytes, "bytes of the body of a request", bytes);
+        add("topic-bytes", c.limits.topic_bytes, "bytes of the name of a topic", bytes);
         add("broadcast-bytes", c.limits.broadcast_bytes, "bytes of the payload of a broadcast", bytes);
         add("broadcast-bytes-per-second", c.limits.broadcast_bytes_per_second,
             "bytes of the broadcasts of one socket, and of one address by HTTP; twice as many at once",

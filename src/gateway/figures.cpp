@@ -22,8 +22,11 @@ using prometheus::MetricType;
 class Page {
   public:
     void counter(const char* name, const char* help, std::uint64_t value) {
+        counter(name, help, static_cast<double>(value));
+    }
+    void counter(const char* name, const char* help, double value) {
         ClientMetric metric;
-        metric.counter.value = static_cast<double>(value);
+        metric.counter.value = value;
         add(name, help, MetricType::Counter, metric);
     }
     void counter(const char* name, const char* help, const char* label,
@@ -144,7 +147,8 @@ std::string Figures::text(bool with_tenants) const {
     std::sort(largest.rbegin(), largest.rend());
     std::size_t others = 0;
     for (std::size_t index = 0; index < largest.size(); ++index) {
-        if (with_tenants && index < config_.metrics_tenants) {
+        // A claim may name a tenant like the rest.
+        if (with_tenants && index < config_.metrics_tenants && largest[index].second != "other") {
             page.gauge("pg_realtimed_tenant_channels", "Channels that see rows of a tenant.", "tenant",
                        largest[index].second, static_cast<double>(largest[index].first));
         } else {
@@ -155,8 +159,8 @@ std::string Figures::text(bool with_tenants) const {
                static_cast<double>(others));
 
     page.counter("pg_realtimed_changes_total", "Changes that came from the slot.", hub.changes);
-    page.counter("pg_realtimed_changes_repeated_total", "Of them, known ones after a reconnect.",
-                 stream.repeated);
+    page.counter("pg_realtimed_changes_repeated_total",
+                 "Changes that came again after a reconnect and were dropped.", stream.repeated);
     page.counter("pg_realtimed_changes_undelivered_total",
                  "Changes that reach nobody, or only without their values.", "reason",
                  {{"nobody", hub.changes_for_nobody}, {"too_large", hub.changes_too_large}});
@@ -166,7 +170,8 @@ std::string Figures::text(bool with_tenants) const {
     page.counter("pg_realtimed_fallen_behind_total",
                  "Subscriptions that went on from the history because their socket was slow.",
                  hub.fallen_behind);
-    page.counter("pg_realtimed_refetches_total", "Subscriptions that were told to read again.",
+    page.counter("pg_realtimed_refetches_total",
+                 "Subscriptions that were told to read again because changes could not be had any more.",
                  hub.refetches);
     page.histogram("pg_realtimed_commit_to_send_seconds",
                    "From the commit until a change is queued at its sockets.", hub.commit_to_send);
@@ -226,6 +231,7 @@ std::string Figures::text(bool with_tenants) const {
                   {"protocol_error", server.protocol_errors},
                   {"idle", server.idle_closed},
                   {"connection_limit", server.refused},
+                  {"message_limit", hub.message_limits},
                   {"rate_limit", server.rate_limited}});
     page.counter("pg_realtimed_requests_total", "HTTP requests.", server.requests);
     page.counter("pg_realtimed_upgrades_total", "WebSockets.", server.upgrades);
@@ -235,8 +241,10 @@ std::string Figures::text(bool with_tenants) const {
                server_.sends_by_ring() ? 1 : 0);
     page.counter("pg_realtimed_bytes_total", "Bytes of clients.", "direction",
                  {{"in", server.bytes_in}, {"out", server.bytes_out}});
+    page.counter("pg_realtimed_reports_failed_total",
+                 "Rows of realtime_connection_metrics that were not stored.", server.reports_failed);
     page.gauge("process_resident_memory_bytes", "Resident memory.", resident_bytes());
-    page.gauge("process_cpu_seconds", "CPU time that was used.", cpu_seconds());
+    page.counter("process_cpu_seconds_total", "CPU time that was used.", cpu_seconds());
     return page.text();
 }
 

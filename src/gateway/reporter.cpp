@@ -133,7 +133,7 @@ void Reporter::send(std::vector<std::string> rows) {
             send({middle, rows.end()});
             return;
         }
-        failed_ += rows.size();
+        server_.counters.reports_failed += rows.size();
         if (!said_) {
             said_ = true;
             spdlog::warn("reports of connections cannot be stored: {}; {}", answer.message, answer.hint);

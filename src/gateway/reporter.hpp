@@ -12,8 +12,6 @@ class Reporter {
     // Reports those whose time has come.
     void tick();
 
-    std::uint64_t failed() const { return failed_; }
-
   private:
     bool is_due(std::string_view connection, double interval, double now) const;
     void send(std::vector<std::string> rows);
@@ -21,7 +19,6 @@ class Reporter {
     Server& server_;
     Pool& pool_;
     double last_ = 0; // look at who is due; 0: none yet
-    std::uint64_t failed_ = 0;
     bool said_ = false;
 };
 

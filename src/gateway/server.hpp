@@ -41,6 +41,7 @@ struct ServerCounters {
     std::uint64_t accepted = 0, refused = 0, upgrades = 0, requests = 0;
     std::uint64_t bytes_in = 0, bytes_out = 0, frames_out = 0, writes = 0;
     std::uint64_t slow_consumers = 0, protocol_errors = 0, idle_closed = 0, rate_limited = 0;
+    std::uint64_t reports_failed = 0; // rows of realtime_connection_metrics
 };
 
 class Server {

@@ -333,8 +333,13 @@ void Socket::refuse(const web::Error& error, std::span<const web::Header> header
     response.keep_alive = false;
     std::string bytes;
     web::write_response(bytes, response);
-    ++server_.counters.protocol_errors;
-    server_.penalise(peer_);
+    // A late request is a slow network, and what is not served now is our own doing.
+    if (error.status == 408) {
+        ++server_.counters.idle_closed;
+    } else if (error.status != 503) {
+        ++server_.counters.protocol_errors;
+        server_.penalise(peer_);
+    }
     send(hub::Frame::raw({bytes}));
     close_after_writing();
 }

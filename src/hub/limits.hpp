@@ -1,4 +1,4 @@
-// What clients may cost. Each limit is a setting of the same name and is reported when it is met.
+// What clients may cost. Each limit that follows from no other is a setting of the same name, and is reported when it is met.
 #pragma once
 
 #include <cstddef>
@@ -93,6 +93,7 @@ struct Counters {
     std::uint64_t broadcasts = 0, broadcasts_refused = 0;
     std::uint64_t broadcasts_withheld = 0; // members whose version of the protocol cannot say them
     std::uint64_t messages_in = 0, messages_malformed = 0;
+    std::uint64_t message_limits = 0; // connections that were closed for too many messages
     std::uint64_t memberships_revoked = 0;
     std::uint64_t tokens_expired = 0;
     Durations commit_to_send; // from the commit until a change stands in the queues of its sockets

@@ -45,6 +45,7 @@ bool Session::take_message() {
     if (messages_.take(hub_.now(), rate, rate * 2)) {
         return true;
     }
+    ++hub_.counters.message_limits;
     connection_.close(web::close_code::policy, "more than " +
                                                    std::to_string(hub_.limits.messages_per_second) +
                                                    " messages per second");

@@ -124,7 +124,8 @@ class Parser {
     // Nodes are counted before they are made, so that no input makes many.
     void open(FilterNode::Kind kind, bool negated, std::size_t children) {
         if (filter.size() + children >= most_filter_nodes) {
-            throw Problem{"filter has more than " + std::to_string(most_filter_nodes) + " conditions"};
+            throw Problem{"filter has more than " + std::to_string(most_filter_nodes - 1) +
+                          " conditions and groups"};
         }
         FilterNode node;
         node.kind = kind;

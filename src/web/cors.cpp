@@ -30,7 +30,7 @@ bool Cors::add_permission(std::vector<Header>& headers, const RequestHead& reque
 
 void Cors::add_headers(std::vector<Header>& headers, const RequestHead& request) const {
     if (add_permission(headers, request)) {
-        headers.push_back({"Access-Control-Expose-Headers", "Retry-After"});
+        headers.push_back({"Access-Control-Expose-Headers", "Retry-After, X-Request-Id"});
     }
 }
 

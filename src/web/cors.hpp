@@ -15,7 +15,7 @@ namespace web {
 inline constexpr std::string_view allowed_request_headers =
     "apikey, authorization, content-type, x-client-info, traceparent, tracestate, baggage, "
     "x-retry-count, "
-    "x-connection-id, x-batch-id, last-event-id";
+    "x-connection-id, x-batch-id, x-request-id, last-event-id";
 inline constexpr std::string_view allowed_methods = "GET, POST, OPTIONS";
 
 // Credentials in the sense of the standard (cookies) are never allowed: callers prove themselves with tokens

@@ -197,6 +197,15 @@ describe('how many and how much', () => {
     await settings('')
   })
 
+  test('a name of a topic is bounded', async () => {
+    await settings('topic-bytes = 20\n')
+    const socket = await joined(stage)
+    socket.push('2', '2', 'realtime:' + 'x'.repeat(12), 'phx_join', { config: {} })
+    assert.deepEqual((await socket.find('phx_reply', (m) => m[1] === '2'))[4], { status: 'error', response: { reason: 'TopicNameTooLong: a topic has at most 20 bytes' } })
+    socket.close()
+    await settings('')
+  })
+
   test('topics without a name, and what is no topic, are refused with the reason', async () => {
     const socket = await rawSocket(stage)
     const reply = async (ref, ...message) => { socket.push(ref, ref, ...message); return (await socket.find('phx_reply', (m) => m[1] === ref))[4] }

@@ -1,7 +1,7 @@
 // Whoever shares an address, and what the gateway says of its own connections.
 import { test } from 'node:test'
 import net from 'node:net'
-import { Stage, assert, member, rawSocket, tenants, token, until, users } from './support.mjs'
+import { Stage, assert, connect, member, rawSocket, tenants, token, until, users } from './support.mjs'
 
 const changes = { config: { postgres_changes: [{ event: '*', schema: 'public', table: 'orders' }] } }
 const withStage = (settings, body) => async () => { const stage = await Stage.start(settings); try { await body(stage) } finally { await stage.stop() } }
@@ -13,6 +13,14 @@ test('tabs with an expired token do not lock out the others of their address', w
   for (const tab of tabs) assert.equal((await tab.closed).code, 1008)
   const others = await Promise.all(Array.from({ length: 10 }, () => rawSocket(stage, { apikey: member(0) })))
   for (const other of others) other.close()
+}))
+
+test('requests that never end do not lock out the others of their address', withStage({ proxies: '127.0.0.9', 'connections-per-second-per-address': 20, 'handshake-timeout': 1 }, async (stage) => {
+  const slow = Array.from({ length: 40 }, () => connect(stage, 'GET /healthz HTTP/1.1\r\nHost: x\r\n'))
+  for (const one of slow) assert.match(await one.ended, /^HTTP\/1\.1 408/)
+  const others = await Promise.all(Array.from({ length: 10 }, () => rawSocket(stage, { apikey: member(0) })))
+  for (const other of others) other.close()
+  assert.deepEqual(await stage.metrics(['pg_realtimed_closed_total{reason="protocol_error"}', 'pg_realtimed_closed_total{reason="idle"}']), [0, 40])
 }))
 
 test('who breaks the protocol may come again a second later, however often it was', withStage({ proxies: '127.0.0.9', 'connections-per-second-per-address': 20 }, async (stage) => {
@@ -45,6 +53,8 @@ test('an event stream has no head of its own, and the lag in time is told', with
   const head = await fetch(stage.url + '/realtime/v1/stream?table=orders', { method: 'HEAD', headers: { authorization: `Bearer ${member(0)}` } })
   assert.equal(head.status, 405)
   assert.equal(head.headers.get('allow'), 'GET')
+  const posted = await stage.post('/realtime/v1/stream?table=orders', {}, member(0))
+  assert.deepEqual([posted.status, posted.headers.get('allow')], [405, 'GET'])
   const lag = await stage.metric('pg_realtimed_replication_lag_seconds')
   assert.ok(lag >= 0 && lag < 60, `${lag} s`)
 }))

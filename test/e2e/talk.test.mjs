@@ -117,6 +117,7 @@ describe('talk', () => {
     const flood = await rawSocket(stage)
     for (let i = 0; i < 300; ++i) flood.push(null, String(i), 'phoenix', 'heartbeat', {})
     assert.deepEqual(await flood.closed, { code: 1008, reason: 'more than 50 messages per second' })
+    await until(async () => await stage.metric('pg_realtimed_closed_total{reason="message_limit"}') === 1, 'it is counted')
     const many = await rawSocket(stage)
     for (let i = 0; i < 12; ++i) many.push(String(i), String(i), `realtime:${i}`, 'phx_join', { config: {} })
     const refused = await many.find('phx_reply', (m) => m[4].status === 'error')

@@ -113,7 +113,7 @@ TEST(FilterGrammar, NamesWhatIsWrong) {
         conditions += ",id=eq.1";
     }
     EXPECT_EQ(problem(many + ")"), "condition on column \"id\" has more than 100 values");
-    EXPECT_EQ(problem(conditions), "filter has more than 128 conditions");
+    EXPECT_EQ(problem(conditions), "filter has more than 127 conditions and groups");
     std::string deep = "id.eq.1";
     for (int level = 0; level < 9; ++level) {
         deep = (level == 8 ? "or=(" : "or(") + deep + ")";

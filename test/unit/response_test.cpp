@@ -125,7 +125,7 @@ TEST(Cors, AllowsEveryOriginOrExactlyTheListedOnes) {
     const auto from_elsewhere = request_of({"Origin: https://app.example.evil"});
     const auto from_two = request_of({"Origin: https://app.example", "Origin: https://app.example"});
     const auto from_nowhere = request_of({});
-    const std::string exposed = "Access-Control-Expose-Headers: Retry-After\n";
+    const std::string exposed = "Access-Control-Expose-Headers: Retry-After, X-Request-Id\n";
     for (const auto* request : {&from_app, &from_elsewhere, &from_nowhere}) {
         EXPECT_EQ(permission(every, *request), "Access-Control-Allow-Origin: *\n" + exposed);
     }
@@ -156,8 +156,9 @@ TEST(Cors, AnswersThePreflightOfTheStockClient) {
     std::vector<web::Header> headers;
     some.add_preflight_headers(headers, request);
     const std::string text = of_headers(headers);
-    for (const char* name : {"apikey", "authorization", "content-type", "x-client-info", "traceparent",
-                             "tracestate", "baggage", "x-retry-count", "x-connection-id", "x-batch-id"}) {
+    for (const char* name :
+         {"apikey", "authorization", "content-type", "x-client-info", "traceparent", "tracestate", "baggage",
+          "x-retry-count", "x-connection-id", "x-batch-id", "x-request-id"}) {
         EXPECT_NE(text.find(name), std::string::npos) << name;
     }
     EXPECT_NE(text.find("Access-Control-Allow-Origin: https://app.example\n"), std::string::npos);
