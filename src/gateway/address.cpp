@@ -23,6 +23,20 @@ std::string address_of(const sockaddr* address) {
     return text;
 }
 
+std::string address_in(const std::string& text) {
+    sockaddr_storage storage{};
+    auto* const four = reinterpret_cast<sockaddr_in*>(&storage);
+    auto* const six = reinterpret_cast<sockaddr_in6*>(&storage);
+    if (inet_pton(AF_INET, text.c_str(), &four->sin_addr) == 1) {
+        storage.ss_family = AF_INET;
+    } else if (inet_pton(AF_INET6, text.c_str(), &six->sin6_addr) == 1) {
+        storage.ss_family = AF_INET6;
+    } else {
+        return {};
+    }
+    return address_of(reinterpret_cast<const sockaddr*>(&storage));
+}
+
 std::string network_of(const std::string& address) {
     constexpr std::size_t network_bytes = 8;
     in6_addr bytes{};

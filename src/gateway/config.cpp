@@ -1,6 +1,7 @@
 #include "gateway/config.hpp"
 
 #include <CLI/CLI.hpp>
+#include <libpq-fe.h>
 
 #include <algorithm>
 #include <cctype>
@@ -8,6 +9,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "gateway/address.hpp"
 #include "gateway/config_file.hpp"
 #include "gateway/listen_address.hpp"
 
@@ -96,7 +98,7 @@ class Settings {
         add("message-bytes", c.message_bytes, "bytes of a message of a client", bytes);
         add("body-bytes", c.body_bytes, "bytes of the body of a request", bytes);
         add("topic-bytes", c.limits.topic_bytes, "bytes of the name of a topic", bytes);
-        add("broadcast-bytes", c.limits.broadcast_bytes, "bytes of the payload of a broadcast", bytes);
+        add("broadcast-bytes", c.limits.broadcast_bytes, "bytes of event and payload of a broadcast", bytes);
         add("broadcast-bytes-per-second", c.limits.broadcast_bytes_per_second,
             "bytes of the broadcasts of one socket, and of one address by HTTP; twice as many at once",
             bytes);
@@ -218,9 +220,24 @@ bool is_slot_name(const std::string& name) {
     });
 }
 
+// libpq says what is wrong with it, too, and quotes the password.
+bool is_understood(const std::string& url) {
+    const bool is_connection_string = url.starts_with("postgresql://") || url.starts_with("postgres://") ||
+                                      url.find('=') != std::string::npos;
+    PQconninfoOption* const options = is_connection_string ? PQconninfoParse(url.c_str(), nullptr) : nullptr;
+    const bool understood = !is_connection_string || options != nullptr;
+    PQconninfoFree(options);
+    return understood;
+}
+
 } // namespace
 
 std::string fault_of(const Config& config) {
+    if (!is_understood(config.database_url)) {
+        return "database-url is no connection string or URL as libpq reads them (characters of a password "
+               "may "
+               "have to be written as %XX); it is not shown, because it may hold a password";
+    }
     if (!is_slot_name(config.slot)) {
         return "slot \"" + config.slot + "\" is no name of a slot: up to 63 of a-z, 0-9 and _";
     }
@@ -228,6 +245,11 @@ std::string fault_of(const Config& config) {
         ListenAddress address;
         if (std::string fault = read_listen_address(text, address); !fault.empty()) {
             return fault;
+        }
+    }
+    for (const std::string& proxy : config.proxies) {
+        if (address_in(proxy).empty()) {
+            return "proxies has \"" + proxy + "\", which is no address of one machine";
         }
     }
     if (config.jwt_secret.empty() && config.jwt_secret_file.empty() && config.jwks_file.empty() &&
@@ -282,6 +304,9 @@ Parsed parse_config(int argc, const char* const* argv) {
     if (const std::string fault = fault_of(config); !fault.empty()) {
         std::cerr << "pg_realtimed: " << fault << '\n';
         return {std::nullopt, 2};
+    }
+    for (std::string& proxy : config.proxies) {
+        proxy = address_in(proxy);
     }
     for (const std::string& pair : config.role_pairs) {
         const std::size_t sign = pair.find('=');

@@ -89,6 +89,19 @@ bool has_others(const DatabaseHosts& hosts) {
     return std::any_of(entries.begin(), entries.end(), [](const Entry& entry) { return !is_name(entry); });
 }
 
+DatabaseHosts beginning_with(const DatabaseHosts& hosts, std::size_t first) {
+    auto entries = entries_of(hosts);
+    if (!entries || first % entries->size() == 0) {
+        return hosts;
+    }
+    std::rotate(entries->begin(), entries->begin() + static_cast<std::ptrdiff_t>(first % entries->size()),
+                entries->end());
+    const bool several_ports = hosts.port.find(',') != std::string::npos;
+    return {hosts.host.empty() ? "" : list_of(*entries, &Entry::host),
+            hosts.hostaddr.empty() ? "" : list_of(*entries, &Entry::hostaddr),
+            several_ports ? list_of(*entries, &Entry::port) : hosts.port};
+}
+
 DatabaseHosts with_addresses(const DatabaseHosts& hosts, const HostAddresses& addresses) {
     std::vector<Entry> entries;
     for (Entry& entry : entries_of(hosts).value_or(std::vector<Entry>())) {

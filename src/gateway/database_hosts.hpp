@@ -29,4 +29,7 @@ bool has_others(const DatabaseHosts& hosts);
 // given, so none is empty that was not so before.
 DatabaseHosts with_addresses(const DatabaseHosts& hosts, const HostAddresses& addresses);
 
+// The same hosts, beginning with the one at `first` of them and ending with the one before it.
+DatabaseHosts beginning_with(const DatabaseHosts& hosts, std::size_t first);
+
 } // namespace gateway

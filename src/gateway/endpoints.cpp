@@ -78,12 +78,14 @@ void send_broadcasts(Server& server, Exchange& exchange, std::vector<Outgoing> m
     std::size_t bytes = 0;
     tenants.insert(tenants.end(), identity.claimed_tenants.begin(), identity.claimed_tenants.end());
     for (Outgoing& message : messages) {
-        if (message.payload.size() > limits.broadcast_bytes) {
+        const std::size_t size = message.event.size() + message.payload.size();
+        if (size > limits.broadcast_bytes || message.topic.size() > limits.topic_bytes) {
             exchange.fail(413, "too_large",
-                          "a payload has at most " + std::to_string(limits.broadcast_bytes) + " bytes");
+                          "event and payload have at most " + std::to_string(limits.broadcast_bytes) +
+                              " bytes, and the topic " + std::to_string(limits.topic_bytes));
             return;
         }
-        bytes += message.payload.size();
+        bytes += size;
         if (!message.is_private) {
             continue;
         }
@@ -186,14 +188,15 @@ void Api::handle_broadcast(const std::shared_ptr<Exchange>& exchange, const Segm
         send_broadcasts(server_, *exchange, std::move(messages), *identity, {});
         return;
     }
-    questions_.look_up_tenants(*identity, [this, exchange, identity, messages = std::move(messages)](
-                                              const std::optional<hub::TenantsAnswer>& answer) {
-        if (!answer) {
-            fail_for_now(*exchange, "the database cannot be asked for the tenants of the caller now");
-            return;
-        }
-        send_broadcasts(server_, *exchange, messages, *identity, answer->tenants);
-    });
+    questions_.look_up_tenants_of_caller(
+        *identity, [this, exchange, identity,
+                    messages = std::move(messages)](const std::optional<hub::TenantsAnswer>& answer) {
+            if (!answer) {
+                fail_for_now(*exchange, "the database cannot be asked for the tenants of the caller now");
+                return;
+            }
+            send_broadcasts(server_, *exchange, messages, *identity, answer->tenants);
+        });
 }
 
 void Api::handle_stream(const std::shared_ptr<Exchange>& exchange, Socket& socket, const web::Query& query,

@@ -48,6 +48,12 @@ DatabaseHosts hosts_of(Parameters parameters) {
     return hosts;
 }
 
+void add_hosts(Parameters& parameters, const DatabaseHosts& hosts) {
+    parameters.emplace_back("host", hosts.host);
+    parameters.emplace_back("hostaddr", hosts.hostaddr);
+    parameters.emplace_back("port", hosts.port);
+}
+
 } // namespace
 
 std::string one_line(const char* message) {
@@ -74,6 +80,9 @@ void Link::connect(const std::string& url, const Parameters& more) {
     const DatabaseHosts hosts = hosts_of(parameters);
     const std::vector<std::string> names = names_of(hosts);
     if (names.empty()) {
+        if (const DatabaseHosts ordered = beginning_with(hosts, first_); ordered != hosts) {
+            add_hosts(parameters, ordered);
+        }
         begin_connecting(parameters);
         return;
     }
@@ -88,9 +97,7 @@ void Link::connect(const std::string& url, const Parameters& more) {
                 return;
             }
             unknown_ = faults;
-            parameters.emplace_back("host", known.host);
-            parameters.emplace_back("hostaddr", known.hostaddr);
-            parameters.emplace_back("port", known.port);
+            add_hosts(parameters, beginning_with(known, first_));
             begin_connecting(parameters);
         });
 }
@@ -109,6 +116,9 @@ void Link::begin_connecting(const Parameters& parameters) {
 }
 
 void Link::disconnect() {
+    if (state_ == State::Connecting) {
+        ++first_; // given up by the owner, which libpq would have been only later
+    }
     look_up_.reset();
     unwatch();
     if (connection_ != nullptr) {
@@ -122,6 +132,7 @@ void Link::disconnect() {
 
 void Link::fail(const std::string& why) {
     const std::string all = unknown_.empty() || state_ == State::Connected ? why : unknown_ + "; " + why;
+    state_ = State::Closed;
     disconnect();
     on_lost(all);
 }

@@ -66,7 +66,8 @@ class Link {
     std::unique_ptr<Resolver::Wait> look_up_;
     std::string unknown_; // hosts that are not tried because they have no address, and why
     PGconn* connection_ = nullptr;
-    Poll* poll_ = nullptr; // closes later than we do
+    std::size_t first_ = 0; // host that is tried first: one that does not answer at all keeps from the others
+    Poll* poll_ = nullptr;  // closes later than we do
     int socket_ = -1;
     int events_ = 0;
     State state_ = State::Closed;

@@ -24,6 +24,8 @@ namespace gateway {
 namespace {
 
 constexpr unsigned tick_milliseconds = 50;
+constexpr std::size_t other_files = 100;
+constexpr unsigned last_milliseconds = 1000; // for what goes on in threads when everybody has gone
 constexpr unsigned replay_milliseconds = 2;
 
 class LoopClock final : public hub::Clock {
@@ -87,7 +89,7 @@ class Daemon {
         if (const std::string fault = gatekeeper_.load(); !fault.empty()) {
             return fail(fault);
         }
-        raise_file_limit(config_.max_connections + 100);
+        raise_file_limit(config_.max_connections + other_files);
         if (const std::string fault = server_.listen(); !fault.empty()) {
             return fail(fault);
         }
@@ -97,6 +99,7 @@ class Daemon {
         begin_timer(tick_, tick_milliseconds,
                     [](uv_timer_t* timer) { static_cast<Daemon*>(timer->data)->tick(); });
         uv_timer_init(loop_, &replay_);
+        uv_timer_init(loop_, &last_);
         replay_.data = this;
         uv_prepare_init(loop_, &before_waiting_);
         before_waiting_.data = this;
@@ -198,6 +201,7 @@ class Daemon {
             keep("io-uring", &Config::io_uring);
             config_ = std::move(*parsed.config);
             set_up_log(config_);
+            raise_file_limit(config_.max_connections + other_files);
             server_.reload();
             if (const std::string fault = gatekeeper_.reload(); !fault.empty()) {
                 spdlog::error("keys: {}; those that are known stay", fault);
@@ -224,7 +228,16 @@ class Daemon {
         for (uv_signal_t* signal : {&terminate_, &interrupt_, &reload_}) {
             uv_signal_stop(signal);
         }
-        // What is left are handles that close.
+        // What is left are handles that close. A thread that looks up a name or fetches keys cannot be called back.
+        uv_timer_start(
+            &last_,
+            [](uv_timer_t*) {
+                spdlog::warn("a look-up that has begun is not waited for");
+                spdlog::shutdown();
+                std::_Exit(0);
+            },
+            last_milliseconds, 0);
+        uv_unref(reinterpret_cast<uv_handle_t*>(&last_));
     }
 
     int argc_;
@@ -242,7 +255,7 @@ class Daemon {
     Figures figures_;
     Api api_;
     Reporter reporter_;
-    uv_timer_t tick_{}, replay_{};
+    uv_timer_t tick_{}, replay_{}, last_{};
     uv_prepare_t before_waiting_{};
     uv_signal_t terminate_{}, interrupt_{}, reload_{};
     double drain_until_ = 0;

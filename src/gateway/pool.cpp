@@ -85,7 +85,8 @@ class Pool::Worker final : public Link {
                                  "pg_catalog.set_config('request.jwt.claims', $2, true)",
                                  3, nullptr, settings, nullptr, nullptr, 0) == 1;
         auto& name = names_[question_->statement];
-        if (name.empty()) {
+        prepares_ = name.empty();
+        if (prepares_) {
             name = "s" + std::to_string(++last_name_);
             sent = sent && PQsendPrepare(c, name.c_str(), question_->statement.c_str(), 0, nullptr) == 1;
             ++answer_index_;
@@ -171,7 +172,7 @@ class Pool::Worker final : public Link {
             answer_.message = field(result, PG_DIAG_MESSAGE_PRIMARY);
             answer_.detail = field(result, PG_DIAG_MESSAGE_DETAIL);
             answer_.hint = field(result, PG_DIAG_MESSAGE_HINT);
-            if (index_ < answer_index_) {
+            if (prepares_ && index_ < answer_index_) {
                 names_.erase(question_->statement); // it may not have been prepared
             }
             return;
@@ -224,6 +225,7 @@ class Pool::Worker final : public Link {
     Pool& pool_;
     std::optional<Question> question_;
     Answer answer_;
+    bool prepares_ = false;                              // the question before its answer
     std::unordered_map<std::string, std::string> names_; // of prepared statements
     std::uint64_t last_name_ = 0;
     int index_ = 0, answer_index_ = 0; // of the results of a question

@@ -30,20 +30,38 @@ constexpr const char* tables_statement =
 
 void Questions::look_up_tenants(const hub::Identity& identity,
                                 std::function<void(std::optional<hub::TenantsAnswer>)> done) {
+    Question question = about_tenants(identity, std::move(done));
+    question.line = QuestionLine::LookUp;
+    pool_.ask(std::move(question));
+}
+
+void Questions::look_up_tenants_of_caller(const hub::Identity& identity,
+                                          std::function<void(std::optional<hub::TenantsAnswer>)> done) {
+    Question question = about_tenants(identity, std::move(done));
+    question.owner = identity.subject;
+    pool_.ask(std::move(question));
+}
+
+Question Questions::about_tenants(const hub::Identity& identity,
+                                  std::function<void(std::optional<hub::TenantsAnswer>)> done) {
     Question question;
     question.statement = tenants_statement;
     question.claims = identity.claims;
-    question.line = QuestionLine::LookUp;
-    question.done = [done = std::move(done)](const Answer& answer) {
+    question.done = [this, done = std::move(done)](const Answer& answer) {
         std::optional<stream::Snapshot> snapshot;
         if (answer.ok && !answer.rows.empty() && answer.rows[0][0]) {
             snapshot = stream::Snapshot::read(*answer.rows[0][0]);
         }
         if (!snapshot) {
-            spdlog::error("tenants of a caller cannot be looked up: {}", answer.message);
+            // Everybody is asked for, once and again, as long as it is so.
+            if (!said_) {
+                said_ = true;
+                spdlog::error("tenants of a caller cannot be looked up: {}", answer.message);
+            }
             done(std::nullopt);
             return;
         }
+        said_ = false;
         hub::TenantsAnswer tenants;
         tenants.snapshot = std::move(*snapshot);
         for (const auto& row : answer.rows) {
@@ -53,7 +71,7 @@ void Questions::look_up_tenants(const hub::Identity& identity,
         }
         done(std::move(tenants));
     };
-    pool_.ask(std::move(question));
+    return question;
 }
 
 void Questions::describe_tables(std::function<void(std::optional<hub::Tables>)> done) {

@@ -12,10 +12,17 @@ class Questions final : public hub::Directory, public hub::Catalog {
 
     void look_up_tenants(const hub::Identity& identity,
                          std::function<void(std::optional<hub::TenantsAnswer>)> done) override;
+    // For one request of a caller, who waits in the line of the callers.
+    void look_up_tenants_of_caller(const hub::Identity& identity,
+                                   std::function<void(std::optional<hub::TenantsAnswer>)> done);
     void describe_tables(std::function<void(std::optional<hub::Tables>)> done) override;
 
   private:
+    Question about_tenants(const hub::Identity& identity,
+                           std::function<void(std::optional<hub::TenantsAnswer>)> done);
+
     Pool& pool_;
+    bool said_ = false; // that tenants cannot be looked up
 };
 
 } // namespace gateway

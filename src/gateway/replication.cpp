@@ -252,6 +252,7 @@ void Replication::on_result(const PGresult* result) {
         if (status == PGRES_TUPLES_OK) {
             slot_confirmed_ = read_lsn(PQgetvalue(result, 0, 1));
             spdlog::info("replication: made slot \"{}\" at {}", config_.slot, PQgetvalue(result, 0, 1));
+            connect_began_ = hub_.now(); // that may have taken long
             begin_stream();
         }
         break;

@@ -14,9 +14,10 @@ namespace gateway {
 
 namespace {
 
-constexpr std::size_t most_pending = 64 * 1024;  // bytes of pipelined requests that wait
-constexpr std::size_t most_ignored = 256 * 1024; // bytes of a client that is on its way out
-constexpr unsigned messages_per_turn = 32;       // of one WebSocket, before others have their turn
+constexpr std::size_t most_pending = 64 * 1024;    // bytes of pipelined requests that wait
+constexpr std::size_t most_ignored = 256 * 1024;   // bytes of a client that is on its way out
+constexpr std::size_t bytes_per_turn = 256 * 1024; // likewise; compressed ones grow
+constexpr unsigned messages_per_turn = 32;         // of one WebSocket, before others have their turn
 
 std::string_view query_value(const web::Result<web::Query>& query, std::string_view name) {
     const auto* pairs = std::get_if<web::Query>(&query);
@@ -139,9 +140,21 @@ void Socket::on_time() {
             refuse({408, "the request did not come in time"});
             return;
         }
+        if (answers()) {
+            schedule(server_.config().stall_timeout);
+            return;
+        }
         destroy();
         return;
     case State::Closing:
+        if (answers()) {
+            if (!stalls()) {
+                schedule(server_.config().stall_timeout);
+            }
+            return;
+        }
+        destroy();
+        return;
     case State::Closed:
         destroy();
     }
@@ -338,7 +351,10 @@ void Socket::refuse(const web::Error& error, std::span<const web::Header> header
         ++server_.counters.idle_closed;
     } else if (error.status != 503) {
         ++server_.counters.protocol_errors;
-        server_.penalise(peer_);
+        // Too large a body may be that of a page whose token has just expired.
+        if (error.status != 413) {
+            server_.penalise(peer_);
+        }
     }
     send(hub::Frame::raw({bytes}));
     close_after_writing();
@@ -387,16 +403,22 @@ void Socket::upgrade() {
 
 void Socket::feed_frames(std::string_view rest) {
     bool begins = frames_->at_rest();
+    std::size_t taken = 0;
     for (unsigned messages = 0;; ++messages) {
-        if (messages == messages_per_turn && !rest.empty()) {
+        if ((messages == messages_per_turn || taken > bytes_per_turn) && !rest.empty()) {
             // Whoever sends many at once waits for others, and the kernel holds back what comes behind them.
             uv_read_stop(&handle_.stream);
             pending_.assign(rest);
+            if (begins && session_->has_joined()) {
+                began_ = last_input_; // what follows may begin with half a message
+            }
             server_.call_again(*this);
             return;
         }
         const web::Event event = frames_->next(rest);
-        begins = begins || event.kind != web::Event::Kind::None; // behind a message that is complete
+        // Behind a message that is complete; pings come between its fragments, too.
+        begins = begins || event.kind == web::Event::Kind::Text || event.kind == web::Event::Kind::Binary;
+        taken += event.bytes.size();
         switch (event.kind) {
         case web::Event::Kind::None:
             if (begins && session_->has_joined()) {
@@ -420,7 +442,7 @@ void Socket::feed_frames(std::string_view rest) {
             on_pong(event.bytes);
             break;
         case web::Event::Kind::Close:
-            close(event.code == web::close_code::none ? web::close_code::normal : event.code, {});
+            end_with(event.code == web::close_code::none ? web::close_code::normal : event.code, {});
             return;
         case web::Event::Kind::Failed:
             ++server_.counters.protocol_errors;
@@ -489,6 +511,11 @@ bool Socket::is_late(double now) const {
                                   : now - began_ > server_.config().handshake_timeout;
 }
 
+// A client may take as long as it likes for an answer, as long as it takes some of it.
+bool Socket::answers() const {
+    return session_ == nullptr && events_ == nullptr && !doomed_ && !queue_.empty();
+}
+
 bool Socket::drain() {
     switch (state_) {
     case State::WebSocket:
@@ -498,6 +525,10 @@ bool Socket::drain() {
         close_after_writing();
         return true;
     case State::Request:
+        if (answers()) {
+            close_after_writing();
+            return true;
+        }
         if (parser_.idle()) {
             destroy();
             return true;

@@ -90,6 +90,7 @@ class Socket final : public hub::Connection, private hub::Alarm {
     void mark_dirty();
     void start_write();
     bool stalls();
+    bool answers() const;
     void end_slow(const std::string& why);
     bool is_late(double now) const;
     void touch();

@@ -351,7 +351,8 @@ void Channel::on_broadcast(const protocol::ClientMessage& from, const Broadcast&
         reply(from, false, R"({"error":"it is not known now whether the caller is a member of the tenant"})");
         return;
     }
-    if (broadcast.payload.size() > hub_.limits.broadcast_bytes) {
+    const std::size_t bytes = broadcast.event.size() + broadcast.payload.size();
+    if (bytes > hub_.limits.broadcast_bytes) {
         ++hub_.counters.broadcasts_refused;
         reply(from, false,
               R"({"error":"payload_size_exceeded","limit":)" + std::to_string(hub_.limits.broadcast_bytes) +
@@ -363,7 +364,7 @@ void Channel::on_broadcast(const protocol::ClientMessage& from, const Broadcast&
         reply(from, false, R"({"error":"the payload is not JSON"})");
         return;
     }
-    if (!session_.may_broadcast(broadcast.payload.size())) {
+    if (!session_.may_broadcast(bytes)) {
         ++hub_.counters.broadcasts_refused;
         reply(from, false,
               R"({"error":"rate_limit_exceeded","limit":)" +

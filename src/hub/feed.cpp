@@ -97,8 +97,13 @@ void Feed::on_tenants_known(bool known) {
     advance();
 }
 
+void Feed::show(const Sight& sight) {
+    shown_ = sight.tenants;
+    meter_.see(sight.tenants, sight.every_tenant);
+}
+
 void Feed::deliver_row(const FramePointer& frame, std::string_view tenant) {
-    if (!tenant.empty() && shown_.size() > 1) {
+    if (!tenant.empty()) {
         meter_.count_row(frame->size(), tenant);
     }
     deliver(frame);
@@ -123,7 +128,7 @@ void Feed::advance() {
     state_ = State::Opening;
     if (!opened_) {
         opened_ = true;
-        shown_ = sight().tenants;
+        show(sight());
         if (!on_open()) {
             return;
         }
@@ -348,7 +353,8 @@ void Feed::go_live() {
     if (!again) {
         on_live();
     }
-    const auto before = std::exchange(shown_, all.tenants);
+    const auto before = shown_;
+    show(all);
     for (const std::string& tenant : all.tenants) {
         if (!std::binary_search(before.begin(), before.end(), tenant)) {
             on_notice(true, "Refetch: the user is a member of tenant " + tenant + " now", true);
@@ -385,7 +391,7 @@ void Feed::on_tenant_added(const std::string& tenant) {
         return; // go_live() looks
     }
     hub_.router.allow(subscription_, tenant);
-    shown_ = sight().tenants;
+    show(sight());
     on_notice(true, "Refetch: the user is a member of tenant " + tenant + " now", true);
 }
 

@@ -94,7 +94,8 @@ class Feed : public Watcher {
     std::vector<std::optional<protocol::Cursor>> since_; // of the bindings, until they are live
     std::uint64_t position_ = 0;                         // number of the next change to replay
     protocol::Cursor replayed_;                          // the changes up to here were replayed
-    std::vector<std::string> shown_;                     // tenants that the client knows it sees
+    void show(const Sight& sight);
+    std::vector<std::string> shown_; // tenants that the client knows it sees
 };
 
 } // namespace hub

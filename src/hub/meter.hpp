@@ -27,8 +27,14 @@ class Meter {
         ++all_.messages;
         all_.bytes += bytes;
     }
-    // In addition, of who sees several tenants: whose row it was.
-    void count_row(std::size_t bytes, std::string_view tenant);
+    // In addition: whose row it was.
+    void count_row(std::size_t bytes, std::string_view tenant) {
+        if (several_) {
+            add_row(bytes, tenant);
+        }
+    }
+    // Whose rows can come from now on. As long as they are of one tenant, rows are not counted by themselves.
+    void see(const std::vector<std::string>& tenants, bool every_tenant);
     // For each of the tenants that the client sees now.
     std::vector<std::pair<std::string, ChannelReport::Traffic>>
     tenants(const std::vector<std::string>& seen) const;
@@ -37,7 +43,11 @@ class Meter {
     struct Hash : std::hash<std::string_view> {
         using is_transparent = void;
     };
+    void add_row(std::size_t bytes, std::string_view tenant);
+
     ChannelReport::Traffic all_;
+    std::string only_; // whose rows came until there were several; empty: nobody's
+    bool several_ = false;
     std::unordered_map<std::string, ChannelReport::Traffic, Hash, std::equal_to<>> rows_of_; // by tenant
 };
 

@@ -133,7 +133,7 @@ describe('how many and how much', () => {
   })
 
   test('a sender has so many bytes of broadcasts a second, whichever way they come; others are not counted with it', async () => {
-    await settings('broadcast-bytes = 1000\nbroadcast-bytes-per-second = "2kB"\n')
+    await settings('broadcast-bytes = 1100\nbroadcast-bytes-per-second = "2kB"\n')
     const [hearer, sender, other] = [await joined(stage), await joined(stage), await joined(stage)]
     const payload = (size) => ({ x: 'y'.repeat(size - 8) })
     const push = async (socket, ref, size) => {

@@ -150,6 +150,21 @@ describe('settings', () => {
     } finally { provider.close() }
   })
 
+  test('keys that do not come are not waited for at the end', async () => {
+    const key = { ...crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ format: 'jwk' }), kid: 'key', alg: 'ES256', use: 'sig' }
+    let asked = 0
+    const provider = http.createServer((request, response) => { if (++asked !== 2) response.end(JSON.stringify({ keys: [key] })) })
+    await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve))
+    await withStage({ 'jwks-url': `http://127.0.0.1:${provider.address().port}/`, 'jwks-refresh': 1 }, async (stage) => {
+      await until(() => asked === 2, 'they are asked for again')
+      assert.equal(await stage.stopGateway(), 0)
+      assert.match(stage.log, /a look-up that has begun is not waited for/)
+      await stage.startGateway()
+    })()
+    provider.closeAllConnections()
+    provider.close()
+  })
+
   test('the keys of a new address are asked for at once, also while the old address has not answered yet', async () => {
     const pairs = [crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }), crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })]
     const keys = (index) => JSON.stringify({ keys: [{ ...pairs[index].publicKey.export({ format: 'jwk' }), kid: `key${index}`, alg: 'ES256', use: 'sig' }] })
@@ -242,11 +257,15 @@ jwks-refresh = 1
     assert.deepEqual(run(['--slot', 'No Slot'])[0], 2)
     assert.match(run(['--slot', 'No Slot'])[1], /slot "No Slot" is no name of a slot/)
     assert.equal(run(['--nonsense'])[0], 2)
-    for (const [name, value] of [['pool-size', '0'], ['max-change-bytes', '1GB'], ['resume-bytes', '1kB'], ['idle-timeout', '-1'], ['messages-per-second', '0'], ['body-bytes', 'many'], ['jwt-leeway', 'nan'], ['broadcast-bytes-per-second', '0']]) {
+    for (const [name, value] of [['pool-size', '0'], ['max-change-bytes', '1GB'], ['resume-bytes', '1kB'], ['idle-timeout', '-1'], ['messages-per-second', '0'], ['body-bytes', 'many'], ['jwt-leeway', 'nan'], ['proxies', '10.0.0.0/8'], ['broadcast-bytes-per-second', '0']]) {
       const [code, told] = run([`--${name}`, value])
       assert.equal(code, 2, name)
       assert.match(told, new RegExp(name), 'what is wrong is named')
     }
+    const [code, told] = run(['--database-url', 'postgresql://gateway:open%sesame@localhost/shop'])
+    assert.equal(code, 2)
+    assert.match(told, /database-url is no connection string/)
+    assert.doesNotMatch(told, /sesame/, 'nobody sees the password')
     assert.equal(run(['--check', '--send-queue-bytes', '64kB', '--report-interval', '0', '--database-url', 'dbname=postgres'])[0], 1)
     assert.match(run(['--version'])[1], /^pg_realtimed \d+\.\d+\.\d+\n$/)
     assert.match(run(['--help'])[1], /--resume-window/)

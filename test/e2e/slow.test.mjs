@@ -1,7 +1,6 @@
 // Clients that are slow: those that keep others waiting are given up, those that only read slowly are not.
 import { test, before, after, describe } from 'node:test'
-import { Stage, anonymous, assert, connect, joined, member, rawSocket, tenants, until } from './support.mjs'
-
+import { Stage, anonymous, assert, connect, joined, member, rawSocket, request, sleep, tenants, until } from './support.mjs'
 
 describe('clients that are too slow', () => {
   let stage
@@ -33,6 +32,16 @@ describe('clients that are too slow', () => {
     assert.match(await slow.ended, /^HTTP\/1\.1 408 /)
     clearInterval(timer)
     assert.equal(await connect(stage).ended, '', 'who says nothing is told nothing')
+  })
+
+  test('pings between its fragments do not keep a message open', async () => {
+    const socket = await joined(stage)
+    socket._socket.write(Buffer.from([0x01, 0x81, 0, 0, 0, 0, 0x78])) // a text that is to go on, "x"
+    let pings = 0
+    const timer = setInterval(() => { if (++pings < 200) socket._socket.write(Buffer.from([0x89, 0x80, 0, 0, 0, 0])) }, 100)
+    assert.deepEqual(await socket.closed, { code: 1008, reason: 'a message was not complete after 1 seconds' })
+    clearInterval(timer)
+    assert.ok(pings < 200, 'it was not the end of the pings')
   })
 
   test('a WebSocket without messages is closed, one with heartbeats is not', async () => {
@@ -99,5 +108,43 @@ describe('clients that read slowly', () => {
     await until(async () => await stage.metric('pg_realtimed_replayed_total') > 0, 'it is counted')
     assert.equal(await stage.metric('pg_realtimed_closed_total{reason="slow_consumer"}'), 0)
     await stage.stop()
+  })
+})
+
+// Larger than what the kernel takes in for a client that does not read.
+describe('an answer that is taken slowly is given to its end', () => {
+  let stage
+  const bytes = 12_000_000
+  before(async () => {
+    stage = await Stage.start({ 'idle-timeout': 1, 'stall-timeout': 30, 'drain-timeout': 60 })
+    stage.sql(`INSERT INTO orders SELECT '${tenants[0]}', id, 'new', 1, repeat('x', 4000) FROM generate_series(1, ${bytes / 4000}) id`)
+  })
+  after(() => stage.stop())
+
+  const ask = async (...headers) => {
+    const socket = connect(stage, request('/realtime/v1/snapshot?table=orders', `Authorization: Bearer ${member(0)}`, ...headers))
+    await until(() => socket.text.length > 0, 'the answer begins')
+    socket.pause()
+    return socket
+  }
+  const isWhole = async (socket) => {
+    socket.resume()
+    await until(() => (socket.text.length > bytes && socket.text.endsWith('}]}')) || socket.destroyed, 'the end of the answer')
+    const [head, body] = [socket.text.slice(0, socket.text.indexOf('\r\n\r\n')), socket.text.slice(socket.text.indexOf('\r\n\r\n') + 4)]
+    assert.equal(body.length, Number(/content-length: (\d+)/i.exec(head)[1]))
+    assert.equal(JSON.parse(body).rows.length, bytes / 4000)
+  }
+
+  test('when the connection ends behind it, when it does not, and when the gateway goes down meanwhile', async () => {
+    const slow = [await ask('Connection: close'), await ask()]
+    await sleep(5000) // longer than a connection without requests is kept, and than one waits for a client to close
+    for (const socket of slow) await isWhole(socket)
+    const last = await ask()
+    stage.process.kill('SIGTERM')
+    await sleep(1000)
+    await isWhole(last)
+    assert.equal(await stage.ended, 0)
+    await stage.startGateway()
+    for (const socket of [...slow, last]) socket.destroy()
   })
 })

@@ -80,6 +80,17 @@ TEST(DatabaseHosts, WhatHasNoAddressIsLeftOut) {
     EXPECT_EQ(with_addresses({"gone", "", "5432"}, known), DatabaseHosts());
 }
 
+TEST(DatabaseHosts, AnotherOneCanBeTheFirst) {
+    const DatabaseHosts hosts{"one,two,/run", "10.0.0.1,10.0.0.2,", "1,2,3"};
+    EXPECT_EQ(beginning_with(hosts, 0), hosts);
+    EXPECT_EQ(beginning_with(hosts, 1), (DatabaseHosts{"two,/run,one", "10.0.0.2,,10.0.0.1", "2,3,1"}));
+    EXPECT_EQ(beginning_with(hosts, 6), hosts);
+    EXPECT_EQ(beginning_with({"one,two", "", "5"}, 1), (DatabaseHosts{"two,one", "", "5"}));
+    EXPECT_EQ(beginning_with({"one", "", ""}, 7), (DatabaseHosts{"one", "", ""}));
+    EXPECT_EQ(beginning_with({"", "", ""}, 1), (DatabaseHosts{"", "", ""}));
+    EXPECT_EQ(beginning_with({"one,two", "10.0.0.1", ""}, 1), (DatabaseHosts{"one,two", "10.0.0.1", ""}));
+}
+
 TEST(DatabaseHosts, NoParameterBecomesEmpty) {
     EXPECT_EQ(with_addresses({"gone,", "", "5432"}, known), DatabaseHosts({",", ",", "5432"}));
     EXPECT_EQ(with_addresses({"gone,/run", ",", "5432"}, known), DatabaseHosts({"/run,/run", ",", "5432"}));
