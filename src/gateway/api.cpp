@@ -98,6 +98,18 @@ void fail_for_now(Exchange& exchange, std::string_view why) {
     exchange.reply(std::move(reply));
 }
 
+void fail_for_rate(Exchange& exchange, std::size_t limit, const std::string& of_what,
+                   const std::string& setting) {
+    Reply reply = error_reply(429, "too_many_requests", "more than " + std::to_string(limit) + ' ' + of_what,
+                              "The setting " + setting + " is the limit.", exchange.id());
+    reply.headers.emplace_back("Retry-After", "1");
+    exchange.reply(std::move(reply));
+}
+
+std::string sender_of(const Exchange& exchange) {
+    return "address " + network_of(std::string(exchange.peer()));
+}
+
 Api::Api(Server& server, Pool& pool, Questions& questions, TokenGatekeeper& gatekeeper, Figures& figures)
     : server_(server), pool_(pool), questions_(questions), gatekeeper_(gatekeeper), figures_(figures) {}
 
@@ -107,12 +119,8 @@ bool Api::is_websocket_path(std::string_view path) const {
 }
 
 void Api::refuse_for_rate(Exchange& exchange, const std::string& who) {
-    Reply reply = error_reply(429, "too_many_requests",
-                              "more than " + std::to_string(server_.config().requests_per_second) +
-                                  " requests per second of " + who,
-                              "The setting requests-per-second is the limit.", exchange.id());
-    reply.headers.emplace_back("Retry-After", "1");
-    exchange.reply(std::move(reply));
+    fail_for_rate(exchange, server_.config().requests_per_second, "requests per second of " + who,
+                  "requests-per-second");
 }
 
 // Strangers are told so in any case; what they send is read only as far as that needs.
@@ -166,7 +174,7 @@ std::string Api::role_of(Exchange& exchange, const hub::Identity& identity) {
 void Api::handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) {
     const web::RequestHead& head = exchange->head();
     const bool is_probe = head.path() == "/healthz" || head.path() == "/readyz";
-    const std::string who = "address " + network_of(std::string(exchange->peer()));
+    const std::string who = sender_of(*exchange);
     if (!is_probe && !server_.may_request(who)) {
         refuse_for_rate(*exchange, who);
         return;

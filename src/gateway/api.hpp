@@ -52,6 +52,11 @@ class Api final : public Handler {
     Figures& figures_;
 };
 
+// 429 with Retry-After.
+void fail_for_rate(Exchange& exchange, std::size_t limit, const std::string& of_what,
+                   const std::string& setting);
+// By whose address a request is counted.
+std::string sender_of(const Exchange& exchange);
 // 503 with Retry-After.
 void fail_for_now(Exchange& exchange, std::string_view why);
 // An error of the database as an answer: SQLSTATE to HTTP status. What went wrong inside is for the log only.

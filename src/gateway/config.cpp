@@ -234,9 +234,9 @@ bool is_understood(const std::string& url) {
 
 std::string fault_of(const Config& config) {
     if (!is_understood(config.database_url)) {
-        return "database-url is no connection string or URL as libpq reads them (characters of a password "
+        return "database-url is no connection string or URL as libpq reads them; characters of a password "
                "may "
-               "have to be written as %XX); it is not shown, because it may hold a password";
+               "have to be written as %XX (it is not shown, because it may hold one)";
     }
     if (!is_slot_name(config.slot)) {
         return "slot \"" + config.slot + "\" is no name of a slot: up to 63 of a-z, 0-9 and _";

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 
-#include "gateway/address.hpp"
 #include "gateway/event_stream.hpp"
 #include "gateway/socket.hpp"
 #include "hub/topics.hpp"
@@ -99,14 +98,10 @@ void send_broadcasts(Server& server, Exchange& exchange, std::vector<Outgoing> m
             return;
         }
     }
-    if (!server.may_broadcast("address " + network_of(std::string(exchange.peer())), bytes)) {
+    if (!server.may_broadcast(sender_of(exchange), bytes)) {
         hub.counters.broadcasts_refused += messages.size();
-        Reply reply = error_reply(429, "too_many_requests",
-                                  "more than " + std::to_string(limits.broadcast_bytes_per_second) +
-                                      " bytes of broadcasts per second of one address",
-                                  "The setting broadcast-bytes-per-second is the limit.", exchange.id());
-        reply.headers.emplace_back("Retry-After", "1");
-        exchange.reply(std::move(reply));
+        fail_for_rate(exchange, limits.broadcast_bytes_per_second,
+                      "bytes of broadcasts per second of one address", "broadcast-bytes-per-second");
         return;
     }
     for (const Outgoing& message : messages) {

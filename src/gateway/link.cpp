@@ -117,7 +117,7 @@ void Link::begin_connecting(const Parameters& parameters) {
 
 void Link::disconnect() {
     if (state_ == State::Connecting) {
-        ++first_; // given up by the owner, which libpq would have been only later
+        ++first_; // the owner gives up, and libpq would be waiting for the same host again
     }
     look_up_.reset();
     unwatch();

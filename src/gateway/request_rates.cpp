@@ -1,7 +1,5 @@
 #include "gateway/request_rates.hpp"
 
-#include <algorithm>
-
 namespace gateway {
 
 namespace {
@@ -24,11 +22,7 @@ bool RequestRates::take(const std::string& who, double now, double rate) {
 
 bool RequestRates::take_broadcast(const std::string& who, double now, const hub::Limits& limits,
                                   std::size_t bytes) {
-    const std::size_t burst = limits.broadcast_burst_bytes();
-    // More than that would never be there.
-    return bucket("broadcasts of " + who)
-        .take(now, static_cast<double>(limits.broadcast_bytes_per_second), static_cast<double>(burst),
-              static_cast<double>(std::min(bytes, burst)));
+    return hub::take_broadcast(bucket("broadcasts of " + who), now, limits, bytes);
 }
 
 bool RequestRates::has_room(const std::string& who, double now, double rate) const {

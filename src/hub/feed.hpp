@@ -85,6 +85,7 @@ class Feed : public Watcher {
     void go_live();
     void refetch(const std::string& why);
     void suspend();
+    void show(const Sight& sight);
 
     IdentityPointer identity_;
     State state_ = State::Closed;
@@ -94,8 +95,7 @@ class Feed : public Watcher {
     std::vector<std::optional<protocol::Cursor>> since_; // of the bindings, until they are live
     std::uint64_t position_ = 0;                         // number of the next change to replay
     protocol::Cursor replayed_;                          // the changes up to here were replayed
-    void show(const Sight& sight);
-    std::vector<std::string> shown_; // tenants that the client knows it sees
+    std::vector<std::string> shown_;                     // tenants that the client knows it sees
 };
 
 } // namespace hub

@@ -21,12 +21,6 @@ struct Limits {
     std::size_t topic_bytes = 1024;
     std::size_t replay_queue_bytes =
         256 * 1024; // a replay waits while more than this is queued at its socket
-
-    // Of broadcasts at once; the largest payload always can be sent, after a while.
-    std::size_t broadcast_burst_bytes() const {
-        return broadcast_bytes_per_second * 2 > broadcast_bytes ? broadcast_bytes_per_second * 2
-                                                                : broadcast_bytes;
-    }
 };
 
 // So many at once, and so many a second. Times are seconds of any clock that does not run backwards.
@@ -58,6 +52,13 @@ class TokenBucket {
     double last_ = 0;
     bool started_ = false;
 };
+
+// Whether a sender may broadcast so many bytes now; they count then. What is more than there ever can be at once needs a full bucket.
+inline bool take_broadcast(TokenBucket& bucket, double now, const Limits& limits, std::size_t bytes) {
+    const auto rate = static_cast<double>(limits.broadcast_bytes_per_second);
+    const auto wanted = static_cast<double>(bytes);
+    return bucket.take(now, rate, rate * 2, wanted < rate * 2 ? wanted : rate * 2);
+}
 
 // Durations in buckets, as Prometheus counts them.
 struct Durations {

@@ -16,8 +16,9 @@ constexpr std::size_t most_events = 100'000;
 // Whoever comes back soon is not asked for again.
 constexpr double kept_seconds = 30;
 // Transaction numbers have 32 bits in the stream: an answer must not become two billion transactions old.
-constexpr std::size_t most_asked_again = 100; // at the same time
 constexpr double fresh_seconds = 6 * 3600;
+// At the same time: those who join wait in the same line, which by default has a thousand places.
+constexpr std::ptrdiff_t most_asked_again = 500;
 // While the stream does not tell what becomes of memberships.
 constexpr double fresh_seconds_without_stream = 30;
 
@@ -241,17 +242,14 @@ void People::refresh(double now, bool stream_is_behind) {
     // Not at once: a stream that comes back soon tells it in order.
     const double fresh =
         now - stream_was_there_ > fresh_seconds_without_stream ? fresh_seconds_without_stream : fresh_seconds;
-    std::size_t asked = 0;
-    for (const auto& [subject, person] : people_) {
-        asked += person.question != 0 ? 1 : 0;
-    }
+    auto asked = std::count_if(people_.begin(), people_.end(),
+                               [](const auto& person) { return person.second.question != 0; });
     for (auto person = people_.begin(); person != people_.end();) {
         Person& known = person->second;
         if (known.left > 0 && now - known.left > kept_seconds) {
             person = people_.erase(person);
             continue;
         }
-        // Not all at once: those who join now wait behind them.
         if (known.question == 0 && asked < most_asked_again &&
             (known.unanswered || (known.snapshot && now - known.asked > fresh))) {
             known.unanswered = false;

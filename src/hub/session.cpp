@@ -53,9 +53,7 @@ bool Session::take_message() {
 }
 
 bool Session::may_broadcast(std::size_t bytes) {
-    return broadcast_bytes_.take(hub_.now(), static_cast<double>(hub_.limits.broadcast_bytes_per_second),
-                                 static_cast<double>(hub_.limits.broadcast_burst_bytes()),
-                                 static_cast<double>(bytes));
+    return take_broadcast(broadcast_bytes_, hub_.now(), hub_.limits, bytes);
 }
 
 void Session::on_text(std::string_view frame) {
