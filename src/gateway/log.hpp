@@ -3,7 +3,6 @@
 
 #include <string>
 
-#define SPDLOG_FMT_EXTERNAL
 #include <spdlog/spdlog.h>
 
 #include "gateway/config.hpp"
