@@ -1,14 +1,18 @@
 \echo Use "CREATE EXTENSION pg_realtime" to load this file. \quit
 
+-- Whoever may create objects in the extension's schema must not get one of theirs into ours: PostgreSQL would prefer, say, an
+-- operator there whose types fit better than those of its own. So the schema is named wherever an object of ours is meant.
+SET LOCAL search_path = pg_catalog, pg_temp;
+
 -- Loads the library in this session, which makes its security label provider known: a dump that is being restored sets
 -- labels right after this, and pg_dump switches off the validator that would have loaded it.
 LOAD '$libdir/pg_realtime';
 
-CREATE FUNCTION realtime_library_version() RETURNS text
+CREATE FUNCTION @extschema@.realtime_library_version() RETURNS text
 LANGUAGE c STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pg_realtime_version';
-COMMENT ON FUNCTION realtime_library_version() IS
+COMMENT ON FUNCTION @extschema@.realtime_library_version() IS
   'Version of the shared library that this session has loaded; calling it loads the library.';
 
 -- Which tables are streamed, and whose their rows are -------------------------------------------------------------------
@@ -17,7 +21,7 @@ COMMENT ON FUNCTION realtime_library_version() IS
 -- membership in publication pg_realtime. PostgreSQL keeps labels and publications through RENAME, DROP, pg_dump and
 -- rolled back transactions, so there is no table of our own that could disagree. docs/architecture.md has the reasons.
 
-CREATE VIEW realtime_tables AS
+CREATE VIEW @extschema@.realtime_tables AS
 SELECT c.oid::regclass AS "table",
        l.label AS access,
        (SELECT a.attname
@@ -30,15 +34,15 @@ SELECT c.oid::regclass AS "table",
   FROM pg_catalog.pg_seclabel l
   JOIN pg_catalog.pg_class c ON c.oid = l.objoid
  WHERE l.provider = 'pg_realtime' AND l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND l.objsubid = 0;
-COMMENT ON VIEW realtime_tables IS
+COMMENT ON VIEW @extschema@.realtime_tables IS
   'Tables registered with realtime_add_table(): access (tenant or public), tenant column and replica identity.';
-COMMENT ON COLUMN realtime_tables."table" IS 'The registered table.';
-COMMENT ON COLUMN realtime_tables.access IS 'tenant: rows go to their tenant only; public: rows go to every subscriber.';
-COMMENT ON COLUMN realtime_tables.tenant_column IS 'Column that holds the tenant of a row; NULL for public tables.';
-COMMENT ON COLUMN realtime_tables.replica_identity IS 'What UPDATE and DELETE log of the old row: default (primary key), index, full or nothing.';
-REVOKE ALL ON realtime_tables FROM PUBLIC;
+COMMENT ON COLUMN @extschema@.realtime_tables."table" IS 'The registered table.';
+COMMENT ON COLUMN @extschema@.realtime_tables.access IS 'tenant: rows go to their tenant only; public: rows go to every subscriber.';
+COMMENT ON COLUMN @extschema@.realtime_tables.tenant_column IS 'Column that holds the tenant of a row; NULL for public tables.';
+COMMENT ON COLUMN @extschema@.realtime_tables.replica_identity IS 'What UPDATE and DELETE log of the old row: default (primary key), index, full or nothing.';
+REVOKE ALL ON @extschema@.realtime_tables FROM PUBLIC;
 
-CREATE FUNCTION realtime_identity_has_column(relation regclass, column_name name) RETURNS boolean
+CREATE FUNCTION @extschema@.realtime_identity_has_column(relation regclass, column_name name) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -61,10 +65,10 @@ AS $$
     FROM pg_class c
    WHERE c.oid = relation
 $$;
-COMMENT ON FUNCTION realtime_identity_has_column(regclass, name) IS
+COMMENT ON FUNCTION @extschema@.realtime_identity_has_column(regclass, name) IS
   'Whether the replica identity of a table contains a column, so that the old row of a DELETE tells it; NULL asks for any identity.';
 
-CREATE FUNCTION realtime_fit_replica_identity(relation regclass, column_name name) RETURNS void
+CREATE FUNCTION @extschema@.realtime_fit_replica_identity(relation regclass, column_name name) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -111,10 +115,10 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION realtime_fit_replica_identity(regclass, name) IS
+COMMENT ON FUNCTION @extschema@.realtime_fit_replica_identity(regclass, name) IS
   'Makes the replica identity of a table contain a column: an existing unique index where one fits, else FULL. Used by realtime_add_table().';
 
-CREATE FUNCTION realtime_forget_tenant_column(relation regclass) RETURNS void
+CREATE FUNCTION @extschema@.realtime_forget_tenant_column(relation regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -130,10 +134,10 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION realtime_forget_tenant_column(regclass) IS
+COMMENT ON FUNCTION @extschema@.realtime_forget_tenant_column(regclass) IS
   'Takes the label of the tenant column off a table. Used by realtime_add_table() and realtime_remove_table().';
 
-CREATE FUNCTION realtime_add_table("table" regclass, tenant_column name DEFAULT 'tenant_id', access text DEFAULT 'tenant')
+CREATE FUNCTION @extschema@.realtime_add_table("table" regclass, tenant_column name DEFAULT 'tenant_id', access text DEFAULT 'tenant')
 RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -213,13 +217,13 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION realtime_add_table(regclass, name, text) IS
+COMMENT ON FUNCTION @extschema@.realtime_add_table(regclass, name, text) IS
   'Streams a table: adds it to publication pg_realtime, records its access (tenant: rows go to the tenant in tenant_column; public: to everyone) and makes its replica identity tell the tenant of a DELETE. Needs ownership of table and publication. May be called again to change column or access.';
 
 -- A partition has a replica identity of its own, which PostgreSQL does not take from its parent. One that is created or
 -- attached after its root was registered is fitted here; otherwise its DELETEs would reach no tenant. Only where the root
 -- has such an identity: while a dump is restored, partitions are attached before the keys exist that are their identity.
-CREATE FUNCTION realtime_fit_new_partitions() RETURNS event_trigger
+CREATE FUNCTION @extschema@.realtime_fit_new_partitions() RETURNS event_trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -252,17 +256,17 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION realtime_fit_new_partitions() IS
+COMMENT ON FUNCTION @extschema@.realtime_fit_new_partitions() IS
   'Event trigger function: makes the replica identity of partitions that join a registered table tell the tenant of a DELETE.';
-REVOKE ALL ON FUNCTION realtime_fit_new_partitions() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_fit_new_partitions() FROM PUBLIC;
 
 CREATE EVENT TRIGGER realtime_fit_new_partitions ON ddl_command_end
   WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE')
-  EXECUTE FUNCTION realtime_fit_new_partitions();
+  EXECUTE FUNCTION @extschema@.realtime_fit_new_partitions();
 COMMENT ON EVENT TRIGGER realtime_fit_new_partitions IS
   'Fits the replica identity of partitions that are created in or attached to a table registered with realtime_add_table().';
 
-CREATE FUNCTION realtime_remove_table("table" regclass) RETURNS void
+CREATE FUNCTION @extschema@.realtime_remove_table("table" regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -286,22 +290,22 @@ BEGIN
   EXECUTE format('SECURITY LABEL FOR pg_realtime ON TABLE %s IS NULL', "table");
 END
 $$;
-COMMENT ON FUNCTION realtime_remove_table(regclass) IS
+COMMENT ON FUNCTION @extschema@.realtime_remove_table(regclass) IS
   'Stops streaming a table that realtime_add_table() registered. Its replica identity stays as it is.';
 
 -- Broadcast ---------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION realtime_broadcast(tenant_id uuid, topic text, event text, payload jsonb, transactional boolean DEFAULT true)
+CREATE FUNCTION @extschema@.realtime_broadcast(tenant_id uuid, topic text, event text, payload jsonb, transactional boolean DEFAULT true)
 RETURNS pg_lsn
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pg_realtime_broadcast';
-COMMENT ON FUNCTION realtime_broadcast(uuid, text, text, jsonb, boolean) IS
+COMMENT ON FUNCTION @extschema@.realtime_broadcast(uuid, text, text, jsonb, boolean) IS
   'Sends a message to one tenant''s subscribers of a topic through the WAL, without a table write; returns its WAL address. Transactional (the default): in order with the rows of this transaction, and only if it commits. Topic and event have 1 to 1024 bytes, the payload at most 16 MB as JSON text.';
 
 -- Set-up ------------------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION realtime_check_setup()
+CREATE FUNCTION @extschema@.realtime_check_setup()
 RETURNS TABLE ("check" text, ok boolean, detail text, hint text)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -474,24 +478,24 @@ BEGIN
   RETURN NEXT;
 END
 $$;
-COMMENT ON FUNCTION realtime_check_setup() IS
+COMMENT ON FUNCTION @extschema@.realtime_check_setup() IS
   'Looks for every misconfiguration that keeps changes from being streamed, or lets them reach nobody; hint is the line that mends it. ok is NULL where the caller lacks the privilege to see.';
 
 -- Privileges: closed first ------------------------------------------------------------------------------------------------
 
-REVOKE ALL ON FUNCTION realtime_library_version() FROM PUBLIC;
-REVOKE ALL ON FUNCTION realtime_identity_has_column(regclass, name) FROM PUBLIC;
-REVOKE ALL ON FUNCTION realtime_fit_replica_identity(regclass, name) FROM PUBLIC;
-REVOKE ALL ON FUNCTION realtime_forget_tenant_column(regclass) FROM PUBLIC;
-REVOKE ALL ON FUNCTION realtime_add_table(regclass, name, text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION realtime_remove_table(regclass) FROM PUBLIC;
-REVOKE ALL ON FUNCTION realtime_broadcast(uuid, text, text, jsonb, boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION realtime_check_setup() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_library_version() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_identity_has_column(regclass, name) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_fit_replica_identity(regclass, name) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_forget_tenant_column(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_add_table(regclass, name, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_remove_table(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_broadcast(uuid, text, text, jsonb, boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_check_setup() FROM PUBLIC;
 
 -- What the functions above need of each other. They show nothing that the catalogs do not show to everybody, and change
 -- only tables of their caller, so that one GRANT of the function that is wanted is enough.
-GRANT EXECUTE ON FUNCTION realtime_library_version() TO PUBLIC;
-GRANT EXECUTE ON FUNCTION realtime_identity_has_column(regclass, name) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION realtime_fit_replica_identity(regclass, name) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION realtime_forget_tenant_column(regclass) TO PUBLIC;
-GRANT SELECT ON realtime_tables TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_library_version() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_identity_has_column(regclass, name) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_fit_replica_identity(regclass, name) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_forget_tenant_column(regclass) TO PUBLIC;
+GRANT SELECT ON @extschema@.realtime_tables TO PUBLIC;

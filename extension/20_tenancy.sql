@@ -25,23 +25,23 @@ BEGIN
 END
 $$;
 
-CREATE TABLE tenant_memberships (
+CREATE TABLE @extschema@.tenant_memberships (
   tenant_id uuid NOT NULL,
   user_id uuid NOT NULL,
   role text NOT NULL DEFAULT 'member' CHECK (role IN ('owner', 'admin', 'member', 'viewer')),
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, user_id)
 );
-COMMENT ON TABLE tenant_memberships IS
+COMMENT ON TABLE @extschema@.tenant_memberships IS
   'Which user belongs to which tenant. Everything a member may see or do follows from it.';
-COMMENT ON COLUMN tenant_memberships.tenant_id IS 'Whose row it is.';
-COMMENT ON COLUMN tenant_memberships.user_id IS 'The user: claim sub of the token.';
-COMMENT ON COLUMN tenant_memberships.role IS 'owner and admin manage memberships and settings, member reads and writes, viewer only reads.';
-COMMENT ON COLUMN tenant_memberships.created_at IS 'When the user joined.';
+COMMENT ON COLUMN @extschema@.tenant_memberships.tenant_id IS 'Whose row it is.';
+COMMENT ON COLUMN @extschema@.tenant_memberships.user_id IS 'The user: claim sub of the token.';
+COMMENT ON COLUMN @extschema@.tenant_memberships.role IS 'owner and admin manage memberships and settings, member reads and writes, viewer only reads.';
+COMMENT ON COLUMN @extschema@.tenant_memberships.created_at IS 'When the user joined.';
 -- The policies ask for the tenants of a user.
-CREATE INDEX tenant_memberships_user ON tenant_memberships (user_id, tenant_id);
+CREATE INDEX tenant_memberships_user ON @extschema@.tenant_memberships (user_id, tenant_id);
 
-CREATE TABLE tenant_settings (
+CREATE TABLE @extschema@.tenant_settings (
   tenant_id uuid PRIMARY KEY,
   metrics_retention interval NOT NULL DEFAULT '30 days' CHECK (metrics_retention > '0' AND metrics_retention <= '30 days'),
   alert_retention interval NOT NULL DEFAULT '365 days' CHECK (alert_retention > '0'),
@@ -49,38 +49,38 @@ CREATE TABLE tenant_settings (
   time_zone text NOT NULL DEFAULT 'UTC',
   updated_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE tenant_settings IS
+COMMENT ON TABLE @extschema@.tenant_settings IS
   'Settings of a tenant; one that has no row has the defaults.';
-COMMENT ON COLUMN tenant_settings.tenant_id IS 'Whose settings they are.';
-COMMENT ON COLUMN tenant_settings.metrics_retention IS 'How long reports, rollups and events of connections are kept. They are personal data: never longer than 30 days.';
-COMMENT ON COLUMN tenant_settings.alert_retention IS 'How long alerts that ended are kept.';
-COMMENT ON COLUMN tenant_settings.max_alert_rules IS 'How many alert rules the tenant may have.';
-COMMENT ON COLUMN tenant_settings.time_zone IS 'Time zone of the tenant.';
-COMMENT ON COLUMN tenant_settings.updated_at IS 'When the settings were last changed.';
+COMMENT ON COLUMN @extschema@.tenant_settings.tenant_id IS 'Whose settings they are.';
+COMMENT ON COLUMN @extschema@.tenant_settings.metrics_retention IS 'How long reports, rollups and events of connections are kept. They are personal data: never longer than 30 days.';
+COMMENT ON COLUMN @extschema@.tenant_settings.alert_retention IS 'How long alerts that ended are kept.';
+COMMENT ON COLUMN @extschema@.tenant_settings.max_alert_rules IS 'How many alert rules the tenant may have.';
+COMMENT ON COLUMN @extschema@.tenant_settings.time_zone IS 'Time zone of the tenant.';
+COMMENT ON COLUMN @extschema@.tenant_settings.updated_at IS 'When the settings were last changed.';
 
-CREATE FUNCTION realtime_user_id() RETURNS uuid
+CREATE FUNCTION @extschema@.realtime_user_id() RETURNS uuid
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_realtime_user_id';
-COMMENT ON FUNCTION realtime_user_id() IS
+COMMENT ON FUNCTION @extschema@.realtime_user_id() IS
   'The user on whose behalf the session works: claim sub of request.jwt.claims, as PostgREST and Supabase set it, or request.jwt.claim.sub where the former is not set. NULL when there is none or it is no uuid.';
 
-CREATE FUNCTION realtime_tenant_ids() RETURNS uuid[]
+CREATE FUNCTION @extschema@.realtime_tenant_ids() RETURNS uuid[]
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_realtime_tenant_ids';
-COMMENT ON FUNCTION realtime_tenant_ids() IS 'Tenants of realtime_user_id(). The policies of all tables ask it, once a statement.';
+COMMENT ON FUNCTION @extschema@.realtime_tenant_ids() IS 'Tenants of realtime_user_id(). The policies of all tables ask it, once a statement.';
 
-CREATE FUNCTION realtime_writable_tenant_ids() RETURNS uuid[]
+CREATE FUNCTION @extschema@.realtime_writable_tenant_ids() RETURNS uuid[]
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_realtime_writable_tenant_ids';
-COMMENT ON FUNCTION realtime_writable_tenant_ids() IS 'Tenants in which realtime_user_id() may write: not those where the role is viewer.';
+COMMENT ON FUNCTION @extschema@.realtime_writable_tenant_ids() IS 'Tenants in which realtime_user_id() may write: not those where the role is viewer.';
 
-CREATE FUNCTION realtime_administered_tenant_ids() RETURNS uuid[]
+CREATE FUNCTION @extschema@.realtime_administered_tenant_ids() RETURNS uuid[]
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_realtime_administered_tenant_ids';
-COMMENT ON FUNCTION realtime_administered_tenant_ids() IS 'Tenants in which realtime_user_id() is owner or admin.';
+COMMENT ON FUNCTION @extschema@.realtime_administered_tenant_ids() IS 'Tenants in which realtime_user_id() is owner or admin.';
 
 -- For functions that run with their owner's rights, where the current user says nothing about the caller.
-CREATE FUNCTION realtime_session_acts_for(tenant uuid) RETURNS boolean
+CREATE FUNCTION @extschema@.realtime_session_acts_for(tenant uuid) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -88,17 +88,17 @@ AS $$
               THEN pg_has_role(session_user, 'realtime_gateway', 'USAGE')
               ELSE COALESCE(tenant = ANY (@extschema@.realtime_writable_tenant_ids()), false) END
 $$;
-COMMENT ON FUNCTION realtime_session_acts_for(uuid) IS
+COMMENT ON FUNCTION @extschema@.realtime_session_acts_for(uuid) IS
   'Whether the session may write for the tenant: as a user who is member and more than a viewer; on nobody''s behalf if it logged in as the gateway or a superuser.';
 
-REVOKE ALL ON FUNCTION realtime_session_acts_for(uuid) FROM PUBLIC;
-REVOKE ALL ON FUNCTION realtime_user_id(), realtime_tenant_ids(), realtime_writable_tenant_ids(),
-  realtime_administered_tenant_ids() FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_session_acts_for(uuid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_user_id(), @extschema@.realtime_tenant_ids(), @extschema@.realtime_writable_tenant_ids(),
+  @extschema@.realtime_administered_tenant_ids() FROM PUBLIC;
 -- They tell callers only about themselves, and every policy needs them.
-GRANT EXECUTE ON FUNCTION realtime_user_id(), realtime_tenant_ids(), realtime_writable_tenant_ids(),
-  realtime_administered_tenant_ids() TO PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_user_id(), @extschema@.realtime_tenant_ids(), @extschema@.realtime_writable_tenant_ids(),
+  @extschema@.realtime_administered_tenant_ids() TO PUBLIC;
 
-CREATE FUNCTION realtime_touch_updated_at() RETURNS trigger
+CREATE FUNCTION @extschema@.realtime_touch_updated_at() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -107,10 +107,10 @@ BEGIN
   RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION realtime_touch_updated_at() IS 'Trigger: keeps updated_at.';
-REVOKE ALL ON FUNCTION realtime_touch_updated_at() FROM PUBLIC;
-CREATE TRIGGER realtime_touch_updated_at BEFORE UPDATE ON tenant_settings
-  FOR EACH ROW EXECUTE FUNCTION realtime_touch_updated_at();
+COMMENT ON FUNCTION @extschema@.realtime_touch_updated_at() IS 'Trigger: keeps updated_at.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_touch_updated_at() FROM PUBLIC;
+CREATE TRIGGER realtime_touch_updated_at BEFORE UPDATE ON @extschema@.tenant_settings
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_touch_updated_at();
 
-SELECT pg_catalog.pg_extension_config_dump('tenant_memberships', '');
-SELECT pg_catalog.pg_extension_config_dump('tenant_settings', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.tenant_memberships', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.tenant_settings', '');

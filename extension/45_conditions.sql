@@ -1,6 +1,6 @@
 -- Conditions of alert rules ------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION realtime_alert_conditions(conditions jsonb)
+CREATE FUNCTION @extschema@.realtime_alert_conditions(conditions jsonb)
 RETURNS TABLE ("position" integer, kind text, child_count integer, metric text, aggregation text, operator text,
                threshold double precision, upper double precision, window_seconds integer)
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
@@ -137,7 +137,7 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION realtime_alert_conditions(jsonb) IS
+COMMENT ON FUNCTION @extschema@.realtime_alert_conditions(jsonb) IS
   'The tree of alert_rules.conditions as rows, each node before its children; an error (22023, 54000) that names the node when it is not valid.';
-REVOKE ALL ON FUNCTION realtime_alert_conditions(jsonb) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION realtime_alert_conditions(jsonb) TO realtime_reader;
+REVOKE ALL ON FUNCTION @extschema@.realtime_alert_conditions(jsonb) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_alert_conditions(jsonb) TO realtime_reader;

@@ -1,13 +1,13 @@
 -- Rules and alerts ---------------------------------------------------------------------------------------------------------
 
-CREATE TYPE alert_severity AS ENUM ('info', 'low', 'medium', 'high', 'critical');
-COMMENT ON TYPE alert_severity IS 'How bad it is, least first.';
-CREATE TYPE alert_status AS ENUM ('firing', 'acknowledged', 'resolved');
-COMMENT ON TYPE alert_status IS 'firing; acknowledged: firing, and somebody takes care of it; resolved: over.';
-CREATE TYPE alert_state AS ENUM ('inactive', 'pending', 'firing', 'recovering', 'no_data', 'error');
-COMMENT ON TYPE alert_state IS 'Where a rule stands for one subscription: pending waits for for_seconds, recovering for keep_firing_seconds; no_data and error are states of their own.';
+CREATE TYPE @extschema@.alert_severity AS ENUM ('info', 'low', 'medium', 'high', 'critical');
+COMMENT ON TYPE @extschema@.alert_severity IS 'How bad it is, least first.';
+CREATE TYPE @extschema@.alert_status AS ENUM ('firing', 'acknowledged', 'resolved');
+COMMENT ON TYPE @extschema@.alert_status IS 'firing; acknowledged: firing, and somebody takes care of it; resolved: over.';
+CREATE TYPE @extschema@.alert_state AS ENUM ('inactive', 'pending', 'firing', 'recovering', 'no_data', 'error');
+COMMENT ON TYPE @extschema@.alert_state IS 'Where a rule stands for one subscription: pending waits for for_seconds, recovering for keep_firing_seconds; no_data and error are states of their own.';
 
-CREATE TABLE alert_rules (
+CREATE TABLE @extschema@.alert_rules (
   tenant_id uuid,
   rule_id text COLLATE "C" NOT NULL DEFAULT pg_catalog.gen_random_uuid()::text CHECK (length(rule_id) BETWEEN 1 AND 255 AND rule_id !~ E'\\n'),
   name text NOT NULL DEFAULT '',
@@ -23,14 +23,14 @@ CREATE TABLE alert_rules (
   conditions jsonb,
   for_seconds integer NOT NULL DEFAULT 0 CHECK (for_seconds BETWEEN 0 AND 31536000),
   keep_firing_seconds integer NOT NULL DEFAULT 0 CHECK (keep_firing_seconds BETWEEN 0 AND 31536000),
-  severity alert_severity NOT NULL DEFAULT 'medium',
+  severity @extschema@.alert_severity NOT NULL DEFAULT 'medium',
   cooldown_minutes integer NOT NULL DEFAULT 15 CHECK (cooldown_minutes BETWEEN 0 AND 525600),
   no_data_action text NOT NULL DEFAULT 'keep' CHECK (no_data_action IN ('ok', 'alert', 'keep')),
   no_data_for_seconds integer NOT NULL DEFAULT 300 CHECK (no_data_for_seconds BETWEEN 0 AND 31536000),
   error_action text NOT NULL DEFAULT 'keep' CHECK (error_action IN ('ok', 'alert', 'keep')),
   flap_detection boolean NOT NULL DEFAULT true,
   escalate_after_minutes integer CHECK (escalate_after_minutes BETWEEN 1 AND 525600),
-  escalate_severity alert_severity,
+  escalate_severity @extschema@.alert_severity,
   group_name text CHECK (length(group_name) <= 255),
   inhibited_by text[] NOT NULL DEFAULT '{}',
   message_template text CHECK (length(message_template) <= 4096),
@@ -42,48 +42,48 @@ CREATE TABLE alert_rules (
   updated_at timestamptz NOT NULL DEFAULT now(),
   UNIQUE NULLS NOT DISTINCT (tenant_id, rule_id)
 );
-COMMENT ON TABLE alert_rules IS
+COMMENT ON TABLE @extschema@.alert_rules IS
   'What makes an alert. Rules are checked when they are written.';
-COMMENT ON COLUMN alert_rules.tenant_id IS 'Whose rule it is; NULL: a global one, for every tenant that has no rule of the same rule_id.';
-COMMENT ON COLUMN alert_rules.rule_id IS 'Name of the rule within the tenant.';
-COMMENT ON COLUMN alert_rules.name IS 'What people call it.';
-COMMENT ON COLUMN alert_rules.description IS 'What it is for.';
-COMMENT ON COLUMN alert_rules.subscription_type IS 'Which subscription it judges; NULL: each by itself; *: the tenant as a whole.';
-COMMENT ON COLUMN alert_rules.metric IS 'Metric it looks at: error_rate, success_rate, avg_latency_ms, p50_latency_ms, p95_latency_ms, p99_latency_ms, health_score, active_connections, stale_connections, retry_rate, messages_per_second, bytes_per_second, cpu_usage, memory_usage, batch_failure_rate, replication_lag_bytes, or a user-defined one of realtime_metric_samples.';
-COMMENT ON COLUMN alert_rules.aggregation IS 'How the window becomes one number; default is what suits the metric.';
-COMMENT ON COLUMN alert_rules.operator IS 'How the number is compared with threshold_value.';
-COMMENT ON COLUMN alert_rules.threshold_value IS 'The threshold.';
-COMMENT ON COLUMN alert_rules.threshold_upper IS 'Upper bound, for between and outside.';
-COMMENT ON COLUMN alert_rules.clear_threshold IS 'A firing alert ends only beyond this one (hysteresis); NULL: threshold_value.';
-COMMENT ON COLUMN alert_rules.window_seconds IS 'Length of the window in seconds, in steps of 10 s (longer ones of 1 min and 1 h).';
-COMMENT ON COLUMN alert_rules.conditions IS 'More conditions that must hold, too: {"all": [...]}, {"any": [...]}, {"not": ...}, {"metric", "aggregation", "operator", "threshold", "upper", "window_seconds"}, or {"burn_rate": {...}}.';
-COMMENT ON COLUMN alert_rules.for_seconds IS 'How long it must be breached before it fires.';
-COMMENT ON COLUMN alert_rules.keep_firing_seconds IS 'How long it must be clear before it ends.';
-COMMENT ON COLUMN alert_rules.severity IS 'Severity of its alerts.';
-COMMENT ON COLUMN alert_rules.cooldown_minutes IS 'For so long after a notification further firings are not notified. A higher severity and the end of an alert are.';
-COMMENT ON COLUMN alert_rules.no_data_action IS 'What missing data means.';
-COMMENT ON COLUMN alert_rules.no_data_for_seconds IS 'How long data must be missing before it means that.';
-COMMENT ON COLUMN alert_rules.error_action IS 'What a value that cannot be computed means, after for_seconds.';
-COMMENT ON COLUMN alert_rules.flap_detection IS 'Whether notifications are muted while the alert comes and goes all the time.';
-COMMENT ON COLUMN alert_rules.escalate_after_minutes IS 'After so long without acknowledgement the severity rises.';
-COMMENT ON COLUMN alert_rules.escalate_severity IS 'To which severity; NULL: critical.';
-COMMENT ON COLUMN alert_rules.group_name IS 'Alerts of one group and tenant share notifications.';
-COMMENT ON COLUMN alert_rules.inhibited_by IS 'Rules whose alerts, of the same subscription or of the tenant as a whole, mute the notifications of this one. Of rules that name each other in a circle one link does not count.';
-COMMENT ON COLUMN alert_rules.message_template IS 'Text of its alerts, with {{name}} for tenant_id, rule_id, rule_name, subscription_type, severity, status, metric, value, threshold, upper, operator, window_seconds, triggered_at, correlation_id; NULL: a default one.';
-COMMENT ON COLUMN alert_rules.labels IS 'Copied to its alerts.';
-COMMENT ON COLUMN alert_rules.enabled IS 'Whether it is judged. A disabled rule of a tenant still hides the global one of the same rule_id.';
-COMMENT ON COLUMN alert_rules.last_error IS 'Why the worker cannot evaluate it; NULL: it can.';
-COMMENT ON COLUMN alert_rules.last_error_at IS 'When that was found.';
-COMMENT ON COLUMN alert_rules.created_at IS 'When it was made.';
-COMMENT ON COLUMN alert_rules.updated_at IS 'When it was last changed.';
+COMMENT ON COLUMN @extschema@.alert_rules.tenant_id IS 'Whose rule it is; NULL: a global one, for every tenant that has no rule of the same rule_id.';
+COMMENT ON COLUMN @extschema@.alert_rules.rule_id IS 'Name of the rule within the tenant.';
+COMMENT ON COLUMN @extschema@.alert_rules.name IS 'What people call it.';
+COMMENT ON COLUMN @extschema@.alert_rules.description IS 'What it is for.';
+COMMENT ON COLUMN @extschema@.alert_rules.subscription_type IS 'Which subscription it judges; NULL: each by itself; *: the tenant as a whole.';
+COMMENT ON COLUMN @extschema@.alert_rules.metric IS 'Metric it looks at: error_rate, success_rate, avg_latency_ms, p50_latency_ms, p95_latency_ms, p99_latency_ms, health_score, active_connections, stale_connections, retry_rate, messages_per_second, bytes_per_second, cpu_usage, memory_usage, batch_failure_rate, replication_lag_bytes, or a user-defined one of realtime_metric_samples.';
+COMMENT ON COLUMN @extschema@.alert_rules.aggregation IS 'How the window becomes one number; default is what suits the metric.';
+COMMENT ON COLUMN @extschema@.alert_rules.operator IS 'How the number is compared with threshold_value.';
+COMMENT ON COLUMN @extschema@.alert_rules.threshold_value IS 'The threshold.';
+COMMENT ON COLUMN @extschema@.alert_rules.threshold_upper IS 'Upper bound, for between and outside.';
+COMMENT ON COLUMN @extschema@.alert_rules.clear_threshold IS 'A firing alert ends only beyond this one (hysteresis); NULL: threshold_value.';
+COMMENT ON COLUMN @extschema@.alert_rules.window_seconds IS 'Length of the window in seconds, in steps of 10 s (longer ones of 1 min and 1 h).';
+COMMENT ON COLUMN @extschema@.alert_rules.conditions IS 'More conditions that must hold, too: {"all": [...]}, {"any": [...]}, {"not": ...}, {"metric", "aggregation", "operator", "threshold", "upper", "window_seconds"}, or {"burn_rate": {...}}.';
+COMMENT ON COLUMN @extschema@.alert_rules.for_seconds IS 'How long it must be breached before it fires.';
+COMMENT ON COLUMN @extschema@.alert_rules.keep_firing_seconds IS 'How long it must be clear before it ends.';
+COMMENT ON COLUMN @extschema@.alert_rules.severity IS 'Severity of its alerts.';
+COMMENT ON COLUMN @extschema@.alert_rules.cooldown_minutes IS 'For so long after a notification further firings are not notified. A higher severity and the end of an alert are.';
+COMMENT ON COLUMN @extschema@.alert_rules.no_data_action IS 'What missing data means.';
+COMMENT ON COLUMN @extschema@.alert_rules.no_data_for_seconds IS 'How long data must be missing before it means that.';
+COMMENT ON COLUMN @extschema@.alert_rules.error_action IS 'What a value that cannot be computed means, after for_seconds.';
+COMMENT ON COLUMN @extschema@.alert_rules.flap_detection IS 'Whether notifications are muted while the alert comes and goes all the time.';
+COMMENT ON COLUMN @extschema@.alert_rules.escalate_after_minutes IS 'After so long without acknowledgement the severity rises.';
+COMMENT ON COLUMN @extschema@.alert_rules.escalate_severity IS 'To which severity; NULL: critical.';
+COMMENT ON COLUMN @extschema@.alert_rules.group_name IS 'Alerts of one group and tenant share notifications.';
+COMMENT ON COLUMN @extschema@.alert_rules.inhibited_by IS 'Rules whose alerts, of the same subscription or of the tenant as a whole, mute the notifications of this one. Of rules that name each other in a circle one link does not count.';
+COMMENT ON COLUMN @extschema@.alert_rules.message_template IS 'Text of its alerts, with {{name}} for tenant_id, rule_id, rule_name, subscription_type, severity, status, metric, value, threshold, upper, operator, window_seconds, triggered_at, correlation_id; NULL: a default one.';
+COMMENT ON COLUMN @extschema@.alert_rules.labels IS 'Copied to its alerts.';
+COMMENT ON COLUMN @extschema@.alert_rules.enabled IS 'Whether it is judged. A disabled rule of a tenant still hides the global one of the same rule_id.';
+COMMENT ON COLUMN @extschema@.alert_rules.last_error IS 'Why the worker cannot evaluate it; NULL: it can.';
+COMMENT ON COLUMN @extschema@.alert_rules.last_error_at IS 'When that was found.';
+COMMENT ON COLUMN @extschema@.alert_rules.created_at IS 'When it was made.';
+COMMENT ON COLUMN @extschema@.alert_rules.updated_at IS 'When it was last changed.';
 
-CREATE TABLE alert_instances (
+CREATE TABLE @extschema@.alert_instances (
   tenant_id uuid NOT NULL,
   id uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
   rule_id text COLLATE "C" NOT NULL CHECK (length(rule_id) BETWEEN 1 AND 255),
   subscription_type text COLLATE "C" CHECK (length(subscription_type) BETWEEN 1 AND 255),
-  severity alert_severity NOT NULL DEFAULT 'medium',
-  status alert_status NOT NULL DEFAULT 'firing',
+  severity @extschema@.alert_severity NOT NULL DEFAULT 'medium',
+  status @extschema@.alert_status NOT NULL DEFAULT 'firing',
   kind text NOT NULL DEFAULT 'manual' CHECK (kind IN ('threshold', 'no_data', 'error', 'manual')),
   message text NOT NULL DEFAULT '' CHECK (length(message) <= 8192),
   metric_value double precision,
@@ -102,41 +102,41 @@ CREATE TABLE alert_instances (
   labels jsonb NOT NULL DEFAULT '{}',
   PRIMARY KEY (tenant_id, id)
 );
-COMMENT ON TABLE alert_instances IS
+COMMENT ON TABLE @extschema@.alert_instances IS
   'Alerts: one row from its beginning to its end.';
-COMMENT ON COLUMN alert_instances.tenant_id IS 'Whose row it is.';
-COMMENT ON COLUMN alert_instances.id IS 'The alert.';
-COMMENT ON COLUMN alert_instances.rule_id IS 'The rule that made it, or what its creator calls it.';
-COMMENT ON COLUMN alert_instances.subscription_type IS 'The subscription it is about; * or NULL: the tenant as a whole.';
-COMMENT ON COLUMN alert_instances.severity IS 'Severity; rises when it escalates.';
-COMMENT ON COLUMN alert_instances.status IS 'Where it stands.';
-COMMENT ON COLUMN alert_instances.kind IS 'Why it fires: a threshold, missing data, an error of the rule, or somebody made it by hand.';
-COMMENT ON COLUMN alert_instances.message IS 'What people read.';
-COMMENT ON COLUMN alert_instances.metric_value IS 'Value when it fired.';
-COMMENT ON COLUMN alert_instances.threshold_value IS 'Threshold that it broke.';
-COMMENT ON COLUMN alert_instances.correlation_id IS 'Ties together what belongs to one incident.';
-COMMENT ON COLUMN alert_instances.triggered_at IS 'When it fired.';
-COMMENT ON COLUMN alert_instances.acknowledged_at IS 'When somebody took care of it.';
-COMMENT ON COLUMN alert_instances.acknowledged_by IS 'Who.';
-COMMENT ON COLUMN alert_instances.acknowledgement_note IS 'What they said.';
-COMMENT ON COLUMN alert_instances.resolved_at IS 'When it ended.';
-COMMENT ON COLUMN alert_instances.resolved_by IS 'Who ended it by hand.';
-COMMENT ON COLUMN alert_instances.resolution IS 'Why it ended: recovered, no data, rule removed, or what was said.';
-COMMENT ON COLUMN alert_instances.escalated_at IS 'When its severity rose.';
-COMMENT ON COLUMN alert_instances.notified_at IS 'When its first notification was put into the outbox; NULL: muted so far.';
-COMMENT ON COLUMN alert_instances.group_name IS 'Group of the rule.';
-COMMENT ON COLUMN alert_instances.labels IS 'Labels of the rule.';
-CREATE INDEX alert_instances_rule ON alert_instances (tenant_id, rule_id, triggered_at);
-CREATE INDEX alert_instances_time ON alert_instances (tenant_id, triggered_at);
-CREATE INDEX alert_instances_open ON alert_instances (tenant_id, rule_id) WHERE status <> 'resolved';
+COMMENT ON COLUMN @extschema@.alert_instances.tenant_id IS 'Whose row it is.';
+COMMENT ON COLUMN @extschema@.alert_instances.id IS 'The alert.';
+COMMENT ON COLUMN @extschema@.alert_instances.rule_id IS 'The rule that made it, or what its creator calls it.';
+COMMENT ON COLUMN @extschema@.alert_instances.subscription_type IS 'The subscription it is about; * or NULL: the tenant as a whole.';
+COMMENT ON COLUMN @extschema@.alert_instances.severity IS 'Severity; rises when it escalates.';
+COMMENT ON COLUMN @extschema@.alert_instances.status IS 'Where it stands.';
+COMMENT ON COLUMN @extschema@.alert_instances.kind IS 'Why it fires: a threshold, missing data, an error of the rule, or somebody made it by hand.';
+COMMENT ON COLUMN @extschema@.alert_instances.message IS 'What people read.';
+COMMENT ON COLUMN @extschema@.alert_instances.metric_value IS 'Value when it fired.';
+COMMENT ON COLUMN @extschema@.alert_instances.threshold_value IS 'Threshold that it broke.';
+COMMENT ON COLUMN @extschema@.alert_instances.correlation_id IS 'Ties together what belongs to one incident.';
+COMMENT ON COLUMN @extschema@.alert_instances.triggered_at IS 'When it fired.';
+COMMENT ON COLUMN @extschema@.alert_instances.acknowledged_at IS 'When somebody took care of it.';
+COMMENT ON COLUMN @extschema@.alert_instances.acknowledged_by IS 'Who.';
+COMMENT ON COLUMN @extschema@.alert_instances.acknowledgement_note IS 'What they said.';
+COMMENT ON COLUMN @extschema@.alert_instances.resolved_at IS 'When it ended.';
+COMMENT ON COLUMN @extschema@.alert_instances.resolved_by IS 'Who ended it by hand.';
+COMMENT ON COLUMN @extschema@.alert_instances.resolution IS 'Why it ended: recovered, no data, rule removed, or what was said.';
+COMMENT ON COLUMN @extschema@.alert_instances.escalated_at IS 'When its severity rose.';
+COMMENT ON COLUMN @extschema@.alert_instances.notified_at IS 'When its first notification was put into the outbox; NULL: muted so far.';
+COMMENT ON COLUMN @extschema@.alert_instances.group_name IS 'Group of the rule.';
+COMMENT ON COLUMN @extschema@.alert_instances.labels IS 'Labels of the rule.';
+CREATE INDEX alert_instances_rule ON @extschema@.alert_instances (tenant_id, rule_id, triggered_at);
+CREATE INDEX alert_instances_time ON @extschema@.alert_instances (tenant_id, triggered_at);
+CREATE INDEX alert_instances_open ON @extschema@.alert_instances (tenant_id, rule_id) WHERE status <> 'resolved';
 
-CREATE TABLE alert_states (
+CREATE TABLE @extschema@.alert_states (
   tenant_id uuid NOT NULL,
   rule_id text COLLATE "C" NOT NULL,
   subscription_type text COLLATE "C" NOT NULL CHECK (length(subscription_type) BETWEEN 1 AND 255),
-  state alert_state NOT NULL,
+  state @extschema@.alert_state NOT NULL,
   alert_id uuid,
-  severity alert_severity,
+  severity @extschema@.alert_severity,
   since timestamptz NOT NULL,
   breach_since timestamptz,
   clear_since timestamptz,
@@ -144,45 +144,45 @@ CREATE TABLE alert_states (
   error_since timestamptz,
   last_value double precision,
   last_notified_at timestamptz,
-  last_notified_severity alert_severity,
+  last_notified_severity @extschema@.alert_severity,
   firing_notified boolean NOT NULL DEFAULT false,
   resolve_owed_alert_id uuid,
   flaps timestamptz[] NOT NULL DEFAULT '{}',
   PRIMARY KEY (tenant_id, rule_id, subscription_type)
 ) WITH (fillfactor = 60);
-COMMENT ON TABLE alert_states IS
+COMMENT ON TABLE @extschema@.alert_states IS
   'Memory of the state machine: one row for each rule and subscription of which something has to be remembered. Written by the worker.';
-COMMENT ON COLUMN alert_states.tenant_id IS 'Whose row it is.';
-COMMENT ON COLUMN alert_states.rule_id IS 'The rule.';
-COMMENT ON COLUMN alert_states.subscription_type IS 'What it is about; * stands for the tenant as a whole.';
-COMMENT ON COLUMN alert_states.state IS 'Where it stands.';
-COMMENT ON COLUMN alert_states.alert_id IS 'The alert that is open.';
-COMMENT ON COLUMN alert_states.severity IS 'Severity of the open alert.';
-COMMENT ON COLUMN alert_states.since IS 'Begin of the state.';
-COMMENT ON COLUMN alert_states.breach_since IS 'Begin of the breach.';
-COMMENT ON COLUMN alert_states.clear_since IS 'Since when it is clear.';
-COMMENT ON COLUMN alert_states.no_data_since IS 'Since when data is missing.';
-COMMENT ON COLUMN alert_states.error_since IS 'Since when the value cannot be computed.';
-COMMENT ON COLUMN alert_states.last_value IS 'Value when the state last changed.';
-COMMENT ON COLUMN alert_states.last_notified_at IS 'Last notification, for the cooldown.';
-COMMENT ON COLUMN alert_states.last_notified_severity IS 'Severity that was last told.';
-COMMENT ON COLUMN alert_states.firing_notified IS 'Whether the open alert was notified: then its end will be, too.';
-COMMENT ON COLUMN alert_states.resolve_owed_alert_id IS 'An earlier alert whose end was muted and is still to be told.';
-COMMENT ON COLUMN alert_states.flaps IS 'Recent changes, to find out whether it flaps.';
+COMMENT ON COLUMN @extschema@.alert_states.tenant_id IS 'Whose row it is.';
+COMMENT ON COLUMN @extschema@.alert_states.rule_id IS 'The rule.';
+COMMENT ON COLUMN @extschema@.alert_states.subscription_type IS 'What it is about; * stands for the tenant as a whole.';
+COMMENT ON COLUMN @extschema@.alert_states.state IS 'Where it stands.';
+COMMENT ON COLUMN @extschema@.alert_states.alert_id IS 'The alert that is open.';
+COMMENT ON COLUMN @extschema@.alert_states.severity IS 'Severity of the open alert.';
+COMMENT ON COLUMN @extschema@.alert_states.since IS 'Begin of the state.';
+COMMENT ON COLUMN @extschema@.alert_states.breach_since IS 'Begin of the breach.';
+COMMENT ON COLUMN @extschema@.alert_states.clear_since IS 'Since when it is clear.';
+COMMENT ON COLUMN @extschema@.alert_states.no_data_since IS 'Since when data is missing.';
+COMMENT ON COLUMN @extschema@.alert_states.error_since IS 'Since when the value cannot be computed.';
+COMMENT ON COLUMN @extschema@.alert_states.last_value IS 'Value when the state last changed.';
+COMMENT ON COLUMN @extschema@.alert_states.last_notified_at IS 'Last notification, for the cooldown.';
+COMMENT ON COLUMN @extschema@.alert_states.last_notified_severity IS 'Severity that was last told.';
+COMMENT ON COLUMN @extschema@.alert_states.firing_notified IS 'Whether the open alert was notified: then its end will be, too.';
+COMMENT ON COLUMN @extschema@.alert_states.resolve_owed_alert_id IS 'An earlier alert whose end was muted and is still to be told.';
+COMMENT ON COLUMN @extschema@.alert_states.flaps IS 'Recent changes, to find out whether it flaps.';
 
-CREATE TABLE alert_cooldowns (
+CREATE TABLE @extschema@.alert_cooldowns (
   tenant_id uuid NOT NULL,
   rule_id text COLLATE "C" NOT NULL,
   started_at timestamptz NOT NULL,
   PRIMARY KEY (tenant_id, rule_id)
 ) WITH (fillfactor = 60);
-COMMENT ON TABLE alert_cooldowns IS
+COMMENT ON TABLE @extschema@.alert_cooldowns IS
   'Slots taken with try_start_alert_cooldown().';
-COMMENT ON COLUMN alert_cooldowns.tenant_id IS 'Whose row it is.';
-COMMENT ON COLUMN alert_cooldowns.rule_id IS 'What the slot is for.';
-COMMENT ON COLUMN alert_cooldowns.started_at IS 'When it was last taken.';
+COMMENT ON COLUMN @extschema@.alert_cooldowns.tenant_id IS 'Whose row it is.';
+COMMENT ON COLUMN @extschema@.alert_cooldowns.rule_id IS 'What the slot is for.';
+COMMENT ON COLUMN @extschema@.alert_cooldowns.started_at IS 'When it was last taken.';
 
-CREATE TABLE alert_silences (
+CREATE TABLE @extschema@.alert_silences (
   tenant_id uuid NOT NULL,
   silence_id uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
   rule_id text COLLATE "C",
@@ -194,29 +194,29 @@ CREATE TABLE alert_silences (
   window_start time,
   window_end time,
   time_zone text NOT NULL DEFAULT 'UTC',
-  created_by uuid DEFAULT realtime_user_id(),
+  created_by uuid DEFAULT @extschema@.realtime_user_id(),
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, silence_id),
   CHECK (ends_at > starts_at),
   CHECK ((window_start IS NULL) = (window_end IS NULL))
 );
-COMMENT ON TABLE alert_silences IS
+COMMENT ON TABLE @extschema@.alert_silences IS
   'Times in which alerts are not notified. Their state goes on.';
-COMMENT ON COLUMN alert_silences.tenant_id IS 'Whose row it is.';
-COMMENT ON COLUMN alert_silences.silence_id IS 'The silence.';
-COMMENT ON COLUMN alert_silences.rule_id IS 'Which rule; NULL: all.';
-COMMENT ON COLUMN alert_silences.subscription_type IS 'Which subscription; NULL: all.';
-COMMENT ON COLUMN alert_silences.starts_at IS 'Begin.';
-COMMENT ON COLUMN alert_silences.ends_at IS 'End.';
-COMMENT ON COLUMN alert_silences.reason IS 'Why.';
-COMMENT ON COLUMN alert_silences.weekdays IS 'Recurring maintenance windows: on which days (1 is Monday); NULL: every day.';
-COMMENT ON COLUMN alert_silences.window_start IS 'Recurring maintenance windows: begin of the days window; NULL: the whole day.';
-COMMENT ON COLUMN alert_silences.window_end IS 'End of the window; before window_start: on the next day.';
-COMMENT ON COLUMN alert_silences.time_zone IS 'Time zone of weekdays and window.';
-COMMENT ON COLUMN alert_silences.created_by IS 'Who made it.';
-COMMENT ON COLUMN alert_silences.created_at IS 'When.';
+COMMENT ON COLUMN @extschema@.alert_silences.tenant_id IS 'Whose row it is.';
+COMMENT ON COLUMN @extschema@.alert_silences.silence_id IS 'The silence.';
+COMMENT ON COLUMN @extschema@.alert_silences.rule_id IS 'Which rule; NULL: all.';
+COMMENT ON COLUMN @extschema@.alert_silences.subscription_type IS 'Which subscription; NULL: all.';
+COMMENT ON COLUMN @extschema@.alert_silences.starts_at IS 'Begin.';
+COMMENT ON COLUMN @extschema@.alert_silences.ends_at IS 'End.';
+COMMENT ON COLUMN @extschema@.alert_silences.reason IS 'Why.';
+COMMENT ON COLUMN @extschema@.alert_silences.weekdays IS 'Recurring maintenance windows: on which days (1 is Monday); NULL: every day.';
+COMMENT ON COLUMN @extschema@.alert_silences.window_start IS 'Recurring maintenance windows: begin of the days window; NULL: the whole day.';
+COMMENT ON COLUMN @extschema@.alert_silences.window_end IS 'End of the window; before window_start: on the next day.';
+COMMENT ON COLUMN @extschema@.alert_silences.time_zone IS 'Time zone of weekdays and window.';
+COMMENT ON COLUMN @extschema@.alert_silences.created_by IS 'Who made it.';
+COMMENT ON COLUMN @extschema@.alert_silences.created_at IS 'When.';
 
-CREATE FUNCTION realtime_silence_active(silence alert_silences, at timestamptz) RETURNS boolean
+CREATE FUNCTION @extschema@.realtime_silence_active(silence @extschema@.alert_silences, at timestamptz) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -234,10 +234,10 @@ AS $$
          END
     FROM (SELECT at AT TIME ZONE silence.time_zone AS t) local
 $$;
-COMMENT ON FUNCTION realtime_silence_active(alert_silences, timestamptz) IS 'Whether a silence mutes at that time.';
-REVOKE ALL ON FUNCTION realtime_silence_active(alert_silences, timestamptz) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.realtime_silence_active(@extschema@.alert_silences, timestamptz) IS 'Whether a silence mutes at that time.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_silence_active(@extschema@.alert_silences, timestamptz) FROM PUBLIC;
 
-CREATE FUNCTION realtime_check_time_zone(zone text) RETURNS void
+CREATE FUNCTION @extschema@.realtime_check_time_zone(zone text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -248,10 +248,10 @@ EXCEPTION WHEN invalid_parameter_value THEN
     USING ERRCODE = 'invalid_parameter_value', HINT = 'View pg_timezone_names lists them.';
 END
 $$;
-COMMENT ON FUNCTION realtime_check_time_zone(text) IS 'Raises an error when there is no such time zone.';
-REVOKE ALL ON FUNCTION realtime_check_time_zone(text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.realtime_check_time_zone(text) IS 'Raises an error when there is no such time zone.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_check_time_zone(text) FROM PUBLIC;
 
-CREATE FUNCTION realtime_check_time_zone_of_row() RETURNS trigger
+CREATE FUNCTION @extschema@.realtime_check_time_zone_of_row() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -260,14 +260,14 @@ BEGIN
   RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION realtime_check_time_zone_of_row() IS 'Trigger: refuses unknown time zones.';
-REVOKE ALL ON FUNCTION realtime_check_time_zone_of_row() FROM PUBLIC;
-CREATE TRIGGER realtime_check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON alert_silences
-  FOR EACH ROW EXECUTE FUNCTION realtime_check_time_zone_of_row();
-CREATE TRIGGER realtime_check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON tenant_settings
-  FOR EACH ROW EXECUTE FUNCTION realtime_check_time_zone_of_row();
+COMMENT ON FUNCTION @extschema@.realtime_check_time_zone_of_row() IS 'Trigger: refuses unknown time zones.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_check_time_zone_of_row() FROM PUBLIC;
+CREATE TRIGGER realtime_check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON @extschema@.alert_silences
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_check_time_zone_of_row();
+CREATE TRIGGER realtime_check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON @extschema@.tenant_settings
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_check_time_zone_of_row();
 
-CREATE FUNCTION realtime_check_alert_rule() RETURNS trigger
+CREATE FUNCTION @extschema@.realtime_check_alert_rule() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -306,7 +306,7 @@ BEGIN
     most := COALESCE(most, 1000);
     -- Counted no further than needed: somebody may insert very many.
     IF (SELECT count(*) FROM (SELECT 1 FROM @extschema@.alert_rules r WHERE r.tenant_id = NEW.tenant_id LIMIT most) r) >= most
-       AND NOT @extschema@.realtime_session_acts_for(NULL) THEN
+       AND NOT @extschema@.realtime_session_acts_for(NULL::uuid) THEN
       RAISE EXCEPTION 'tenant has % alert rules already', most
         USING ERRCODE = 'program_limit_exceeded', HINT = 'Column max_alert_rules of tenant_settings is the limit.';
     END IF;
@@ -322,14 +322,14 @@ BEGIN
   RETURN NEW;
 END
 $$;
-COMMENT ON FUNCTION realtime_check_alert_rule() IS 'Trigger of alert_rules: refuses rules that cannot be judged, and more rules than the tenant may have.';
-REVOKE ALL ON FUNCTION realtime_check_alert_rule() FROM PUBLIC;
-CREATE TRIGGER realtime_check_alert_rule BEFORE INSERT OR UPDATE ON alert_rules
-  FOR EACH ROW EXECUTE FUNCTION realtime_check_alert_rule();
+COMMENT ON FUNCTION @extschema@.realtime_check_alert_rule() IS 'Trigger of alert_rules: refuses rules that cannot be judged, and more rules than the tenant may have.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_check_alert_rule() FROM PUBLIC;
+CREATE TRIGGER realtime_check_alert_rule BEFORE INSERT OR UPDATE ON @extschema@.alert_rules
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_check_alert_rule();
 
 -- The life of an alert, by hand -----------------------------------------------------------------------------------------------
 
-CREATE FUNCTION create_alert(tenant_id uuid, rule_id text, severity alert_severity, message text,
+CREATE FUNCTION @extschema@.create_alert(tenant_id uuid, rule_id text, severity @extschema@.alert_severity, message text,
   metric_value double precision DEFAULT NULL, threshold_value double precision DEFAULT NULL, subscription_type text DEFAULT NULL,
   correlation_id text DEFAULT NULL) RETURNS uuid
 LANGUAGE sql VOLATILE
@@ -340,10 +340,10 @@ AS $$
   VALUES ($1, $2, $3, COALESCE($4, ''), $5, $6, $7, COALESCE($8, gen_random_uuid()::text))
   RETURNING a.id
 $$;
-COMMENT ON FUNCTION create_alert(uuid, text, alert_severity, text, double precision, double precision, text, text) IS
+COMMENT ON FUNCTION @extschema@.create_alert(uuid, text, @extschema@.alert_severity, text, double precision, double precision, text, text) IS
   'Opens an alert by hand, as INSERT INTO alert_instances does, and returns its id. Its recipients are notified unless the rule is cooling down or silenced.';
 
-CREATE FUNCTION acknowledge_alert(id uuid, note text DEFAULT NULL) RETURNS alert_instances
+CREATE FUNCTION @extschema@.acknowledge_alert(id uuid, note text DEFAULT NULL) RETURNS @extschema@.alert_instances
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -361,10 +361,10 @@ BEGIN
   RETURN alert;
 END
 $$;
-COMMENT ON FUNCTION acknowledge_alert(uuid, text) IS
+COMMENT ON FUNCTION @extschema@.acknowledge_alert(uuid, text) IS
   'Says that somebody takes care of an open alert: it does not escalate any more. Returns it; an error when the caller has no such open alert (P0002).';
 
-CREATE FUNCTION resolve_alert(id uuid, note text DEFAULT NULL) RETURNS alert_instances
+CREATE FUNCTION @extschema@.resolve_alert(id uuid, note text DEFAULT NULL) RETURNS @extschema@.alert_instances
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -382,10 +382,10 @@ BEGIN
   RETURN alert;
 END
 $$;
-COMMENT ON FUNCTION resolve_alert(uuid, text) IS
+COMMENT ON FUNCTION @extschema@.resolve_alert(uuid, text) IS
   'Ends an open alert by hand. Returns it; an error when the caller has no such open alert (P0002). A rule that is still breached opens a new one.';
 
-CREATE FUNCTION silence_alerts(tenant_id uuid, rule_id text DEFAULT NULL, duration interval DEFAULT '1 hour', reason text DEFAULT '',
+CREATE FUNCTION @extschema@.silence_alerts(tenant_id uuid, rule_id text DEFAULT NULL, duration interval DEFAULT '1 hour', reason text DEFAULT '',
   subscription_type text DEFAULT NULL, starts_at timestamptz DEFAULT now()) RETURNS uuid
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -394,10 +394,10 @@ AS $$
   VALUES ($1, $2, $6, $6 + $3, $4, $5)
   RETURNING s.silence_id
 $$;
-COMMENT ON FUNCTION silence_alerts(uuid, text, interval, text, text, timestamptz) IS
+COMMENT ON FUNCTION @extschema@.silence_alerts(uuid, text, interval, text, text, timestamptz) IS
   'Mutes the notifications of a rule (NULL: of all) for a while, and returns the id of the silence.';
 
-CREATE FUNCTION unsilence_alerts(silence_id uuid) RETURNS boolean
+CREATE FUNCTION @extschema@.unsilence_alerts(silence_id uuid) RETURNS boolean
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -407,11 +407,11 @@ AS $$
     RETURNING 1)
   SELECT EXISTS (SELECT 1 FROM ended)
 $$;
-COMMENT ON FUNCTION unsilence_alerts(uuid) IS 'Ends a silence now; false when there is none that still lasts.';
+COMMENT ON FUNCTION @extschema@.unsilence_alerts(uuid) IS 'Ends a silence now; false when there is none that still lasts.';
 
 -- A cooldown: no second alert of a rule within some minutes --------------------------------------------------------------------
 
-CREATE FUNCTION check_alert_cooldown(tenant_id uuid, rule_id text, cooldown_minutes integer) RETURNS boolean
+CREATE FUNCTION @extschema@.check_alert_cooldown(tenant_id uuid, rule_id text, cooldown_minutes integer) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -431,10 +431,10 @@ BEGIN
        WHERE c.tenant_id = $1 AND c.rule_id = $2 AND c.started_at > now() - make_interval(mins => $3));
 END
 $$;
-COMMENT ON FUNCTION check_alert_cooldown(uuid, text, integer) IS
+COMMENT ON FUNCTION @extschema@.check_alert_cooldown(uuid, text, integer) IS
   'Whether an alert of this rule may fire now: false while one fired, or a slot was taken, within the last minutes. Two sessions may both be told true; try_start_alert_cooldown() tells it to one.';
 
-CREATE FUNCTION try_start_alert_cooldown(tenant_id uuid, rule_id text, cooldown_minutes integer) RETURNS boolean
+CREATE FUNCTION @extschema@.try_start_alert_cooldown(tenant_id uuid, rule_id text, cooldown_minutes integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -459,19 +459,19 @@ BEGIN
   RETURN COALESCE(taken, false);
 END
 $$;
-COMMENT ON FUNCTION try_start_alert_cooldown(uuid, text, integer) IS
+COMMENT ON FUNCTION @extschema@.try_start_alert_cooldown(uuid, text, integer) IS
   'check_alert_cooldown() that also takes the slot: of several sessions at once only one is told true.';
 
-REVOKE ALL ON FUNCTION create_alert(uuid, text, alert_severity, text, double precision, double precision, text, text),
-  acknowledge_alert(uuid, text), resolve_alert(uuid, text), silence_alerts(uuid, text, interval, text, text, timestamptz),
-  unsilence_alerts(uuid), check_alert_cooldown(uuid, text, integer), try_start_alert_cooldown(uuid, text, integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION check_alert_cooldown(uuid, text, integer) TO realtime_reader;
-GRANT EXECUTE ON FUNCTION create_alert(uuid, text, alert_severity, text, double precision, double precision, text, text),
-  acknowledge_alert(uuid, text), resolve_alert(uuid, text), silence_alerts(uuid, text, interval, text, text, timestamptz),
-  unsilence_alerts(uuid), try_start_alert_cooldown(uuid, text, integer) TO realtime_writer;
+REVOKE ALL ON FUNCTION @extschema@.create_alert(uuid, text, @extschema@.alert_severity, text, double precision, double precision, text, text),
+  @extschema@.acknowledge_alert(uuid, text), @extschema@.resolve_alert(uuid, text), @extschema@.silence_alerts(uuid, text, interval, text, text, timestamptz),
+  @extschema@.unsilence_alerts(uuid), @extschema@.check_alert_cooldown(uuid, text, integer), @extschema@.try_start_alert_cooldown(uuid, text, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.check_alert_cooldown(uuid, text, integer) TO realtime_reader;
+GRANT EXECUTE ON FUNCTION @extschema@.create_alert(uuid, text, @extschema@.alert_severity, text, double precision, double precision, text, text),
+  @extschema@.acknowledge_alert(uuid, text), @extschema@.resolve_alert(uuid, text), @extschema@.silence_alerts(uuid, text, interval, text, text, timestamptz),
+  @extschema@.unsilence_alerts(uuid), @extschema@.try_start_alert_cooldown(uuid, text, integer) TO realtime_writer;
 
-SELECT pg_catalog.pg_extension_config_dump('alert_rules', '');
-SELECT pg_catalog.pg_extension_config_dump('alert_instances', '');
-SELECT pg_catalog.pg_extension_config_dump('alert_states', '');
-SELECT pg_catalog.pg_extension_config_dump('alert_cooldowns', '');
-SELECT pg_catalog.pg_extension_config_dump('alert_silences', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.alert_rules', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.alert_instances', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.alert_states', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.alert_cooldowns', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.alert_silences', '');

@@ -3,19 +3,19 @@
 -- A notification is a row in the outbox, written in the transaction that opens or ends the alert. Whoever delivers it claims it
 -- for a while, sends it after that commit, and says how it went; then the row moves to the history.
 
-CREATE TYPE notification_channel AS ENUM ('email', 'slack', 'webhook', 'in_app');
-COMMENT ON TYPE notification_channel IS 'The ways to reach somebody.';
-CREATE TYPE notification_status AS ENUM ('pending', 'sending', 'delivered', 'dead');
-COMMENT ON TYPE notification_status IS 'sending: claimed by a notifier; dead: given up.';
+CREATE TYPE @extschema@.notification_channel AS ENUM ('email', 'slack', 'webhook', 'in_app');
+COMMENT ON TYPE @extschema@.notification_channel IS 'The ways to reach somebody.';
+CREATE TYPE @extschema@.notification_status AS ENUM ('pending', 'sending', 'delivered', 'dead');
+COMMENT ON TYPE @extschema@.notification_status IS 'sending: claimed by a notifier; dead: given up.';
 
-CREATE TABLE notification_preferences (
+CREATE TABLE @extschema@.notification_preferences (
   tenant_id uuid NOT NULL,
   preference_id uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
-  user_id uuid NOT NULL DEFAULT realtime_user_id(),
-  channel notification_channel NOT NULL,
+  user_id uuid NOT NULL DEFAULT @extschema@.realtime_user_id(),
+  channel @extschema@.notification_channel NOT NULL,
   target text CHECK (length(target) <= 2048),
   sealed_target bytea CHECK (length(sealed_target) <= 4096),
-  min_severity alert_severity NOT NULL DEFAULT 'info',
+  min_severity @extschema@.alert_severity NOT NULL DEFAULT 'info',
   quiet_hours_start time,
   quiet_hours_end time,
   time_zone text NOT NULL DEFAULT 'UTC',
@@ -28,39 +28,39 @@ CREATE TABLE notification_preferences (
   CONSTRAINT secret_targets_are_sealed CHECK (channel NOT IN ('slack', 'webhook') OR target IS NULL),
   CONSTRAINT target_is_given CHECK (channel = 'in_app' OR target IS NOT NULL OR sealed_target IS NOT NULL)
 );
-COMMENT ON TABLE notification_preferences IS
+COMMENT ON TABLE @extschema@.notification_preferences IS
   'Who wants to be told what, and how.';
-COMMENT ON COLUMN notification_preferences.tenant_id IS 'Whose row it is.';
-COMMENT ON COLUMN notification_preferences.preference_id IS 'The preference.';
-COMMENT ON COLUMN notification_preferences.user_id IS 'Who.';
-COMMENT ON COLUMN notification_preferences.channel IS 'How.';
-COMMENT ON COLUMN notification_preferences.target IS 'Where to, if that is no secret: an email address.';
-COMMENT ON COLUMN notification_preferences.sealed_target IS 'Where to, if that is a secret (webhook and Slack addresses): sealed with the public key of the gateway, which alone can open it.';
-COMMENT ON COLUMN notification_preferences.min_severity IS 'Nothing below it.';
-COMMENT ON COLUMN notification_preferences.quiet_hours_start IS 'Begin of the quiet hours.';
-COMMENT ON COLUMN notification_preferences.quiet_hours_end IS 'Their end; before the begin: on the next day. Critical alerts come through.';
-COMMENT ON COLUMN notification_preferences.time_zone IS 'Time zone of the quiet hours.';
-COMMENT ON COLUMN notification_preferences.digest_minutes IS 'Collect notifications for so long and send them as one; 0: at once.';
-COMMENT ON COLUMN notification_preferences.enabled IS 'Whether it counts.';
-COMMENT ON COLUMN notification_preferences.created_at IS 'When it was made.';
-COMMENT ON COLUMN notification_preferences.updated_at IS 'When it was last changed.';
-CREATE TRIGGER realtime_touch_updated_at BEFORE UPDATE ON notification_preferences
-  FOR EACH ROW EXECUTE FUNCTION realtime_touch_updated_at();
-CREATE TRIGGER realtime_check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON notification_preferences
-  FOR EACH ROW EXECUTE FUNCTION realtime_check_time_zone_of_row();
+COMMENT ON COLUMN @extschema@.notification_preferences.tenant_id IS 'Whose row it is.';
+COMMENT ON COLUMN @extschema@.notification_preferences.preference_id IS 'The preference.';
+COMMENT ON COLUMN @extschema@.notification_preferences.user_id IS 'Who.';
+COMMENT ON COLUMN @extschema@.notification_preferences.channel IS 'How.';
+COMMENT ON COLUMN @extschema@.notification_preferences.target IS 'Where to, if that is no secret: an email address.';
+COMMENT ON COLUMN @extschema@.notification_preferences.sealed_target IS 'Where to, if that is a secret (webhook and Slack addresses): sealed with the public key of the gateway, which alone can open it.';
+COMMENT ON COLUMN @extschema@.notification_preferences.min_severity IS 'Nothing below it.';
+COMMENT ON COLUMN @extschema@.notification_preferences.quiet_hours_start IS 'Begin of the quiet hours.';
+COMMENT ON COLUMN @extschema@.notification_preferences.quiet_hours_end IS 'Their end; before the begin: on the next day. Critical alerts come through.';
+COMMENT ON COLUMN @extschema@.notification_preferences.time_zone IS 'Time zone of the quiet hours.';
+COMMENT ON COLUMN @extschema@.notification_preferences.digest_minutes IS 'Collect notifications for so long and send them as one; 0: at once.';
+COMMENT ON COLUMN @extschema@.notification_preferences.enabled IS 'Whether it counts.';
+COMMENT ON COLUMN @extschema@.notification_preferences.created_at IS 'When it was made.';
+COMMENT ON COLUMN @extschema@.notification_preferences.updated_at IS 'When it was last changed.';
+CREATE TRIGGER realtime_touch_updated_at BEFORE UPDATE ON @extschema@.notification_preferences
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_touch_updated_at();
+CREATE TRIGGER realtime_check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON @extschema@.notification_preferences
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_check_time_zone_of_row();
 
-CREATE TABLE notification_outbox (
+CREATE TABLE @extschema@.notification_outbox (
   tenant_id uuid NOT NULL,
   notification_id uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
   alert_id uuid NOT NULL,
   user_id uuid,
   preference_id uuid,
-  channel notification_channel NOT NULL,
+  channel @extschema@.notification_channel NOT NULL,
   kind text NOT NULL CHECK (kind IN ('firing', 'resolved', 'escalated')),
-  severity alert_severity NOT NULL,
+  severity @extschema@.alert_severity NOT NULL,
   payload jsonb NOT NULL,
   group_key text,
-  status notification_status NOT NULL DEFAULT 'pending',
+  status @extschema@.notification_status NOT NULL DEFAULT 'pending',
   attempts integer NOT NULL DEFAULT 0,
   last_error text,
   not_before timestamptz NOT NULL DEFAULT now(),
@@ -69,37 +69,37 @@ CREATE TABLE notification_outbox (
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, notification_id)
 ) WITH (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);
-COMMENT ON TABLE notification_outbox IS
+COMMENT ON TABLE @extschema@.notification_outbox IS
   'Notifications that are not delivered yet.';
-COMMENT ON COLUMN notification_outbox.tenant_id IS 'Whose row it is.';
-COMMENT ON COLUMN notification_outbox.notification_id IS 'The notification; the same in every attempt.';
-COMMENT ON COLUMN notification_outbox.alert_id IS 'The alert it is about.';
-COMMENT ON COLUMN notification_outbox.user_id IS 'Who is told.';
-COMMENT ON COLUMN notification_outbox.preference_id IS 'By which preference.';
-COMMENT ON COLUMN notification_outbox.channel IS 'How.';
-COMMENT ON COLUMN notification_outbox.kind IS 'What is told.';
-COMMENT ON COLUMN notification_outbox.severity IS 'Severity of the alert.';
-COMMENT ON COLUMN notification_outbox.payload IS 'The alert as it was.';
-COMMENT ON COLUMN notification_outbox.group_key IS 'Notifications of one key may be sent as one.';
-COMMENT ON COLUMN notification_outbox.status IS 'Whether somebody is at it.';
-COMMENT ON COLUMN notification_outbox.attempts IS 'How often it was tried.';
-COMMENT ON COLUMN notification_outbox.last_error IS 'Why the last attempt failed.';
-COMMENT ON COLUMN notification_outbox.not_before IS 'Quiet hours or a digest hold it back until then.';
-COMMENT ON COLUMN notification_outbox.next_attempt_at IS 'When it is tried next.';
-COMMENT ON COLUMN notification_outbox.lease_until IS 'Until when its notifier has it.';
-COMMENT ON COLUMN notification_outbox.created_at IS 'When it was owed.';
-CREATE INDEX notification_outbox_alert ON notification_outbox (tenant_id, alert_id);
+COMMENT ON COLUMN @extschema@.notification_outbox.tenant_id IS 'Whose row it is.';
+COMMENT ON COLUMN @extschema@.notification_outbox.notification_id IS 'The notification; the same in every attempt.';
+COMMENT ON COLUMN @extschema@.notification_outbox.alert_id IS 'The alert it is about.';
+COMMENT ON COLUMN @extschema@.notification_outbox.user_id IS 'Who is told.';
+COMMENT ON COLUMN @extschema@.notification_outbox.preference_id IS 'By which preference.';
+COMMENT ON COLUMN @extschema@.notification_outbox.channel IS 'How.';
+COMMENT ON COLUMN @extschema@.notification_outbox.kind IS 'What is told.';
+COMMENT ON COLUMN @extschema@.notification_outbox.severity IS 'Severity of the alert.';
+COMMENT ON COLUMN @extschema@.notification_outbox.payload IS 'The alert as it was.';
+COMMENT ON COLUMN @extschema@.notification_outbox.group_key IS 'Notifications of one key may be sent as one.';
+COMMENT ON COLUMN @extschema@.notification_outbox.status IS 'Whether somebody is at it.';
+COMMENT ON COLUMN @extschema@.notification_outbox.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN @extschema@.notification_outbox.last_error IS 'Why the last attempt failed.';
+COMMENT ON COLUMN @extschema@.notification_outbox.not_before IS 'Quiet hours or a digest hold it back until then.';
+COMMENT ON COLUMN @extschema@.notification_outbox.next_attempt_at IS 'When it is tried next.';
+COMMENT ON COLUMN @extschema@.notification_outbox.lease_until IS 'Until when its notifier has it.';
+COMMENT ON COLUMN @extschema@.notification_outbox.created_at IS 'When it was owed.';
+CREATE INDEX notification_outbox_alert ON @extschema@.notification_outbox (tenant_id, alert_id);
 
-CREATE TABLE notification_history (
+CREATE TABLE @extschema@.notification_history (
   tenant_id uuid NOT NULL,
   notification_id uuid NOT NULL,
   alert_id uuid NOT NULL,
   user_id uuid,
   preference_id uuid,
-  channel notification_channel NOT NULL,
+  channel @extschema@.notification_channel NOT NULL,
   kind text NOT NULL,
-  severity alert_severity NOT NULL,
-  status notification_status NOT NULL,
+  severity @extschema@.alert_severity NOT NULL,
+  status @extschema@.notification_status NOT NULL,
   attempts integer NOT NULL,
   last_error text,
   next_attempt_at timestamptz,
@@ -108,27 +108,27 @@ CREATE TABLE notification_history (
   dead_lettered_at timestamptz,
   finished_at timestamptz NOT NULL DEFAULT now()
 ) PARTITION BY RANGE (finished_at);
-COMMENT ON TABLE notification_history IS
+COMMENT ON TABLE @extschema@.notification_history IS
   'Notifications that are delivered or given up.';
-COMMENT ON COLUMN notification_history.tenant_id IS 'Whose row it is.';
-COMMENT ON COLUMN notification_history.notification_id IS 'The notification.';
-COMMENT ON COLUMN notification_history.alert_id IS 'The alert it is about.';
-COMMENT ON COLUMN notification_history.user_id IS 'Who was told.';
-COMMENT ON COLUMN notification_history.preference_id IS 'By which preference.';
-COMMENT ON COLUMN notification_history.channel IS 'How.';
-COMMENT ON COLUMN notification_history.kind IS 'What was told.';
-COMMENT ON COLUMN notification_history.severity IS 'Severity of the alert.';
-COMMENT ON COLUMN notification_history.status IS 'delivered or dead.';
-COMMENT ON COLUMN notification_history.attempts IS 'How often it was tried.';
-COMMENT ON COLUMN notification_history.last_error IS 'Why the last attempt that failed did.';
-COMMENT ON COLUMN notification_history.next_attempt_at IS 'When it would have been tried next.';
-COMMENT ON COLUMN notification_history.created_at IS 'When it was owed.';
-COMMENT ON COLUMN notification_history.delivered_at IS 'When it was delivered.';
-COMMENT ON COLUMN notification_history.dead_lettered_at IS 'When it was given up.';
-COMMENT ON COLUMN notification_history.finished_at IS 'When it came here.';
-CREATE INDEX notification_history_alert ON notification_history (tenant_id, alert_id);
+COMMENT ON COLUMN @extschema@.notification_history.tenant_id IS 'Whose row it is.';
+COMMENT ON COLUMN @extschema@.notification_history.notification_id IS 'The notification.';
+COMMENT ON COLUMN @extschema@.notification_history.alert_id IS 'The alert it is about.';
+COMMENT ON COLUMN @extschema@.notification_history.user_id IS 'Who was told.';
+COMMENT ON COLUMN @extschema@.notification_history.preference_id IS 'By which preference.';
+COMMENT ON COLUMN @extschema@.notification_history.channel IS 'How.';
+COMMENT ON COLUMN @extschema@.notification_history.kind IS 'What was told.';
+COMMENT ON COLUMN @extschema@.notification_history.severity IS 'Severity of the alert.';
+COMMENT ON COLUMN @extschema@.notification_history.status IS 'delivered or dead.';
+COMMENT ON COLUMN @extschema@.notification_history.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN @extschema@.notification_history.last_error IS 'Why the last attempt that failed did.';
+COMMENT ON COLUMN @extschema@.notification_history.next_attempt_at IS 'When it would have been tried next.';
+COMMENT ON COLUMN @extschema@.notification_history.created_at IS 'When it was owed.';
+COMMENT ON COLUMN @extschema@.notification_history.delivered_at IS 'When it was delivered.';
+COMMENT ON COLUMN @extschema@.notification_history.dead_lettered_at IS 'When it was given up.';
+COMMENT ON COLUMN @extschema@.notification_history.finished_at IS 'When it came here.';
+CREATE INDEX notification_history_alert ON @extschema@.notification_history (tenant_id, alert_id);
 
-CREATE FUNCTION realtime_quiet_until(preference notification_preferences, at timestamptz) RETURNS timestamptz
+CREATE FUNCTION @extschema@.realtime_quiet_until(preference @extschema@.notification_preferences, at timestamptz) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -145,9 +145,9 @@ AS $$
          END
     FROM (SELECT at AT TIME ZONE preference.time_zone AS t) local
 $$;
-COMMENT ON FUNCTION realtime_quiet_until(notification_preferences, timestamptz) IS 'End of the quiet hours that hold at that time; the time itself when none do.';
+COMMENT ON FUNCTION @extschema@.realtime_quiet_until(@extschema@.notification_preferences, timestamptz) IS 'End of the quiet hours that hold at that time; the time itself when none do.';
 
-CREATE FUNCTION realtime_enqueue_notifications(tenant_id uuid, alert_id uuid, kind text) RETURNS integer
+CREATE FUNCTION @extschema@.realtime_enqueue_notifications(tenant_id uuid, alert_id uuid, kind text) RETURNS integer
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -190,18 +190,18 @@ BEGIN
   RETURN enqueued;
 END
 $$;
-COMMENT ON FUNCTION realtime_enqueue_notifications(uuid, uuid, text) IS
+COMMENT ON FUNCTION @extschema@.realtime_enqueue_notifications(uuid, uuid, text) IS
   'Puts a notification of an alert (firing, escalated, resolved) into the outbox for each recipient; returns how many. Used by the worker and by the triggers of alert_instances.';
-REVOKE ALL ON FUNCTION realtime_quiet_until(notification_preferences, timestamptz), realtime_enqueue_notifications(uuid, uuid, text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION @extschema@.realtime_quiet_until(@extschema@.notification_preferences, timestamptz), @extschema@.realtime_enqueue_notifications(uuid, uuid, text) FROM PUBLIC;
 
-CREATE FUNCTION realtime_pass_is_writing() RETURNS boolean
+CREATE FUNCTION @extschema@.realtime_pass_is_writing() RETURNS boolean
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
 AS 'MODULE_PATHNAME', 'pg_realtime_pass_is_writing';
-COMMENT ON FUNCTION realtime_pass_is_writing() IS 'Whether this session is storing the results of a pass, which enqueues notifications by itself.';
-REVOKE ALL ON FUNCTION realtime_pass_is_writing() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.realtime_pass_is_writing() IS 'Whether this session is storing the results of a pass, which enqueues notifications by itself.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_pass_is_writing() FROM PUBLIC;
 
 -- Alerts that others than the worker open and end.
-CREATE FUNCTION realtime_notify_by_hand() RETURNS trigger
+CREATE FUNCTION @extschema@.realtime_notify_by_hand() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -228,22 +228,22 @@ BEGIN
                      AND @extschema@.realtime_silence_active(s, now())) THEN
       RETURN NULL;
     END IF;
-    PERFORM @extschema@.realtime_enqueue_notifications(NEW.tenant_id, NEW.id, 'firing');
+    PERFORM @extschema@.realtime_enqueue_notifications(NEW.tenant_id, NEW.id, 'firing'::text);
     UPDATE @extschema@.alert_instances a SET notified_at = now() WHERE a.tenant_id = NEW.tenant_id AND a.id = NEW.id;
   ELSIF NEW.status = 'resolved' AND OLD.status <> 'resolved' AND NEW.notified_at IS NOT NULL THEN
-    PERFORM @extschema@.realtime_enqueue_notifications(NEW.tenant_id, NEW.id, 'resolved');
+    PERFORM @extschema@.realtime_enqueue_notifications(NEW.tenant_id, NEW.id, 'resolved'::text);
   END IF;
   RETURN NULL;
 END
 $$;
-COMMENT ON FUNCTION realtime_notify_by_hand() IS 'Trigger of alert_instances: notifies of alerts that are opened and ended by others than the worker.';
-REVOKE ALL ON FUNCTION realtime_notify_by_hand() FROM PUBLIC;
-CREATE TRIGGER realtime_notify_by_hand AFTER INSERT OR UPDATE OF status ON alert_instances
-  FOR EACH ROW EXECUTE FUNCTION realtime_notify_by_hand();
+COMMENT ON FUNCTION @extschema@.realtime_notify_by_hand() IS 'Trigger of alert_instances: notifies of alerts that are opened and ended by others than the worker.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_notify_by_hand() FROM PUBLIC;
+CREATE TRIGGER realtime_notify_by_hand AFTER INSERT OR UPDATE OF status ON @extschema@.alert_instances
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_notify_by_hand();
 
 -- For whoever delivers -----------------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION claim_notifications(most integer DEFAULT 100, lease interval DEFAULT '1 minute') RETURNS SETOF notification_outbox
+CREATE FUNCTION @extschema@.claim_notifications(most integer DEFAULT 100, lease interval DEFAULT '1 minute') RETURNS SETOF @extschema@.notification_outbox
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -258,10 +258,10 @@ AS $$
    WHERE o.tenant_id = due.tenant_id AND o.notification_id = due.notification_id
   RETURNING o.*
 $$;
-COMMENT ON FUNCTION claim_notifications(integer, interval) IS
+COMMENT ON FUNCTION @extschema@.claim_notifications(integer, interval) IS
   'Takes notifications that are due, for as long as the lease; commit before sending. What is not finished by then may be claimed again: delivery is at least once, with a stable notification_id.';
 
-CREATE FUNCTION finish_notification(tenant_id uuid, notification_id uuid, delivered boolean, error text DEFAULT NULL) RETURNS boolean
+CREATE FUNCTION @extschema@.finish_notification(tenant_id uuid, notification_id uuid, delivered boolean, error text DEFAULT NULL) RETURNS boolean
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -277,9 +277,9 @@ AS $$
     RETURNING 1)
   SELECT EXISTS (SELECT 1 FROM kept)
 $$;
-COMMENT ON FUNCTION finish_notification(uuid, uuid, boolean, text) IS 'Moves a notification into the history: delivered, or given up with an error. False when it is not in the outbox.';
+COMMENT ON FUNCTION @extschema@.finish_notification(uuid, uuid, boolean, text) IS 'Moves a notification into the history: delivered, or given up with an error. False when it is not in the outbox.';
 
-CREATE FUNCTION retry_notification(tenant_id uuid, notification_id uuid, error text, next_attempt_at timestamptz) RETURNS boolean
+CREATE FUNCTION @extschema@.retry_notification(tenant_id uuid, notification_id uuid, error text, next_attempt_at timestamptz) RETURNS boolean
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -290,11 +290,11 @@ AS $$
     RETURNING 1)
   SELECT EXISTS (SELECT 1 FROM kept)
 $$;
-COMMENT ON FUNCTION retry_notification(uuid, uuid, text, timestamptz) IS 'Puts a claimed notification back, to be tried again at that time.';
-REVOKE ALL ON FUNCTION claim_notifications(integer, interval), finish_notification(uuid, uuid, boolean, text),
-  retry_notification(uuid, uuid, text, timestamptz) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION claim_notifications(integer, interval), finish_notification(uuid, uuid, boolean, text),
-  retry_notification(uuid, uuid, text, timestamptz) TO realtime_gateway;
+COMMENT ON FUNCTION @extschema@.retry_notification(uuid, uuid, text, timestamptz) IS 'Puts a claimed notification back, to be tried again at that time.';
+REVOKE ALL ON FUNCTION @extschema@.claim_notifications(integer, interval), @extschema@.finish_notification(uuid, uuid, boolean, text),
+  @extschema@.retry_notification(uuid, uuid, text, timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.claim_notifications(integer, interval), @extschema@.finish_notification(uuid, uuid, boolean, text),
+  @extschema@.retry_notification(uuid, uuid, text, timestamptz) TO realtime_gateway;
 
-SELECT pg_catalog.pg_extension_config_dump('notification_preferences', '');
-SELECT pg_catalog.pg_extension_config_dump('notification_outbox', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.notification_preferences', '');
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.notification_outbox', '');

@@ -1,6 +1,6 @@
 -- Partitions and retention ----------------------------------------------------------------------------------------------------
 
-CREATE FUNCTION realtime_partitioned_tables()
+CREATE FUNCTION @extschema@.realtime_partitioned_tables()
 RETURNS TABLE (relation regclass, partition_column name, span interval, keep interval)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -14,10 +14,10 @@ AS $$
          ('@extschema@.batch_processing_logs', 'started_at', '1 day', '30 days'),
          ('@extschema@.notification_history', 'finished_at', '1 month', '1 year')
 $$;
-COMMENT ON FUNCTION realtime_partitioned_tables() IS 'The tables that are partitioned by time, by which column, into which spans, and for how long they are kept at most.';
-REVOKE ALL ON FUNCTION realtime_partitioned_tables() FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.realtime_partitioned_tables() IS 'The tables that are partitioned by time, by which column, into which spans, and for how long they are kept at most.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_partitioned_tables() FROM PUBLIC;
 
-CREATE FUNCTION realtime_close_partition(relation regclass) RETURNS void
+CREATE FUNCTION @extschema@.realtime_close_partition(relation regclass) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -34,10 +34,10 @@ BEGIN
   EXECUTE format('COMMENT ON TABLE %s IS %L', relation, 'Partition of a table of pg_realtime; made by realtime_maintain_partitions(), dropped by purge_expired_data().');
 END
 $$;
-COMMENT ON FUNCTION realtime_close_partition(regclass) IS 'Lets nobody read a partition except through its table. Used by realtime_maintain_partitions().';
-REVOKE ALL ON FUNCTION realtime_close_partition(regclass) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.realtime_close_partition(regclass) IS 'Lets nobody read a partition except through its table. Used by realtime_maintain_partitions().';
+REVOKE ALL ON FUNCTION @extschema@.realtime_close_partition(regclass) FROM PUBLIC;
 
-CREATE FUNCTION realtime_maintain_partitions(spans_ahead integer DEFAULT 3) RETURNS integer
+CREATE FUNCTION @extschema@.realtime_maintain_partitions(spans_ahead integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
@@ -83,12 +83,12 @@ BEGIN
   RETURN made;
 END
 $$;
-COMMENT ON FUNCTION realtime_maintain_partitions(integer) IS
+COMMENT ON FUNCTION @extschema@.realtime_maintain_partitions(integer) IS
   'Makes the partitions of the coming days (months for the notification history) ahead, and moves rows into them that came before they were there. Run by the worker; returns how many were made.';
-REVOKE ALL ON FUNCTION realtime_maintain_partitions(integer) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION realtime_maintain_partitions(integer) TO realtime_gateway;
+REVOKE ALL ON FUNCTION @extschema@.realtime_maintain_partitions(integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_maintain_partitions(integer) TO realtime_gateway;
 
-CREATE FUNCTION purge_expired_data() RETURNS TABLE (relation text, partitions_dropped bigint, rows_deleted bigint)
+CREATE FUNCTION @extschema@.purge_expired_data() RETURNS TABLE (relation text, partitions_dropped bigint, rows_deleted bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
@@ -152,9 +152,10 @@ BEGIN
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION purge_expired_data() IS
+COMMENT ON FUNCTION @extschema@.purge_expired_data() IS
   'Deletes what is older than its retention: whole partitions after 30 days, rows of tenants that keep less, alerts after the tenant''s alert_retention, answers of batches after a day. Run by the worker; returns what was removed of which table.';
-REVOKE ALL ON FUNCTION purge_expired_data() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION purge_expired_data() TO realtime_gateway;
+REVOKE ALL ON FUNCTION @extschema@.purge_expired_data() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.purge_expired_data() TO realtime_gateway;
 
-SELECT realtime_maintain_partitions();
+-- With its argument: a function of that name that takes none may be there, and would be called instead.
+SELECT @extschema@.realtime_maintain_partitions(3);

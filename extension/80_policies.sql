@@ -51,15 +51,15 @@ END
 $$;
 
 -- The gateway reads memberships of everybody, because it decides for everybody who may see what, and the worker's figures.
-CREATE POLICY gateway_reads ON tenant_memberships FOR SELECT TO realtime_gateway USING (true);
-COMMENT ON POLICY gateway_reads ON tenant_memberships IS 'The gateway resolves the tenants of its callers.';
-GRANT SELECT ON tenant_memberships TO realtime_gateway;
+CREATE POLICY gateway_reads ON @extschema@.tenant_memberships FOR SELECT TO realtime_gateway USING (true);
+COMMENT ON POLICY gateway_reads ON @extschema@.tenant_memberships IS 'The gateway resolves the tenants of its callers.';
+GRANT SELECT ON @extschema@.tenant_memberships TO realtime_gateway;
 -- It reports the connections that it serves. The trigger that completes a report works with these rights, too.
-CREATE POLICY gateway_reports ON realtime_connection_metrics FOR INSERT TO realtime_gateway WITH CHECK (true);
-COMMENT ON POLICY gateway_reports ON realtime_connection_metrics IS 'The gateway reports connections of all tenants.';
-GRANT INSERT ON realtime_connection_metrics TO realtime_gateway;
-GRANT SELECT ON realtime_worker_status TO realtime_gateway, pg_monitor;
-GRANT EXECUTE ON FUNCTION realtime_worker_statistics() TO realtime_gateway, pg_monitor;
-GRANT EXECUTE ON FUNCTION realtime_run_pass() TO realtime_gateway;
-GRANT EXECUTE ON FUNCTION realtime_check_setup() TO pg_monitor;
+CREATE POLICY gateway_reports ON @extschema@.realtime_connection_metrics FOR INSERT TO realtime_gateway WITH CHECK (true);
+COMMENT ON POLICY gateway_reports ON @extschema@.realtime_connection_metrics IS 'The gateway reports connections of all tenants.';
+GRANT INSERT ON @extschema@.realtime_connection_metrics TO realtime_gateway;
+GRANT SELECT ON @extschema@.realtime_worker_status TO realtime_gateway, pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_worker_statistics() TO realtime_gateway, pg_monitor;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_run_pass() TO realtime_gateway;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_check_setup() TO pg_monitor;
 GRANT USAGE ON SCHEMA @extschema@ TO realtime_reader, realtime_writer, realtime_gateway;

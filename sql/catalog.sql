@@ -15,9 +15,9 @@ SELECT obj_description(oid, 'pg_extension') IS NOT NULL FROM pg_extension WHERE 
 -- Columns of tables and views without a comment.
 SELECT m.description, a.attname FROM members m JOIN pg_attribute a ON m.classid = 'pg_class'::regclass AND a.attrelid = m.objid AND a.attnum > 0 AND NOT a.attisdropped
  WHERE NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = m.objid) AND col_description(a.attrelid, a.attnum) IS NULL ORDER BY 1, 2;
--- Functions without a search_path of their own, or one that looks into the temporary schema before its end.
+-- Functions whose search_path is not pg_catalog, and the temporary schema behind it.
 SELECT description, proconfig FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND p.oid = objid
- WHERE NOT EXISTS (SELECT 1 FROM unnest(proconfig) c WHERE c ~ '^search_path=pg_catalog, (.*, )?pg_temp$') ORDER BY 1;
+ WHERE NOT EXISTS (SELECT 1 FROM unnest(proconfig) c WHERE c ~ '^search_path=pg_catalog, pg_temp$') ORDER BY 1;
 -- Functions that act with their owner's rights.
 SELECT description FROM members JOIN pg_proc p ON classid = 'pg_proc'::regclass AND p.oid = objid WHERE prosecdef ORDER BY 1;
 -- What PUBLIC may do: what the functions need of each other, and what the catalogs show anyway.

@@ -313,7 +313,7 @@ int enter_settings(bool names) {
     set("extra_float_digits", "1");
     set("bytea_output", "hex");
     if (names) {
-        set("search_path", "pg_catalog");
+        set("search_path", "pg_catalog, pg_temp");
         set("quote_all_identifiers", "off");
     }
     return nest_level;

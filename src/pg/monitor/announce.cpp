@@ -12,34 +12,41 @@ namespace pg::monitor {
 namespace {
 
 Statement open_alerts{
-    "INSERT INTO alert_instances (tenant_id, id, rule_id, subscription_type, severity, kind, message, "
+    "INSERT INTO @extschema@.alert_instances (tenant_id, id, rule_id, subscription_type, severity, kind, "
+    "message, "
     "metric_value,"
     "       threshold_value, triggered_at, group_name, labels)"
-    " SELECT u.a, u.b, u.c, u.d, u.e::alert_severity, u.f, u.g, u.h, u.i, $10, NULLIF(u.j, ''),"
-    "        COALESCE((SELECT r.labels FROM alert_rules r WHERE r.tenant_id = u.a AND r.rule_id = u.c),"
-    "                 (SELECT r.labels FROM alert_rules r WHERE r.tenant_id IS NULL AND r.rule_id = u.c), "
+    " SELECT u.a, u.b, u.c, u.d, u.e::@extschema@.alert_severity, u.f, u.g, u.h, u.i, $10, NULLIF(u.j, ''),"
+    "        COALESCE((SELECT r.labels FROM @extschema@.alert_rules r WHERE r.tenant_id = u.a AND r.rule_id "
+    "= u.c),"
+    "                 (SELECT r.labels FROM @extschema@.alert_rules r WHERE r.tenant_id IS NULL AND "
+    "r.rule_id = u.c), "
     "'{}')"
     "   FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $11) u(a, b, c, d, e, f, g, h, i, j)",
     {"uuid[]", "uuid[]", "text[]", "text[]", "text[]", "text[]", "text[]", "float8[]", "float8[]",
      "timestamptz", "text[]"}};
 
-Statement end_alerts{"UPDATE alert_instances a SET status = 'resolved', resolved_at = $4, resolution = u.c"
-                     "  FROM unnest($1, $2, $3) u(a, b, c)"
-                     " WHERE a.tenant_id = u.a AND a.id = u.b AND a.status <> 'resolved'",
-                     {"uuid[]", "uuid[]", "text[]", "timestamptz"}};
+Statement end_alerts{
+    "UPDATE @extschema@.alert_instances a SET status = 'resolved', resolved_at = $4, resolution = u.c"
+    "  FROM unnest($1, $2, $3) u(a, b, c)"
+    " WHERE a.tenant_id = u.a AND a.id = u.b AND a.status <> 'resolved'",
+    {"uuid[]", "uuid[]", "text[]", "timestamptz"}};
 
-Statement escalate_alerts{"UPDATE alert_instances a SET severity = u.c::alert_severity, escalated_at = $4"
-                          "  FROM unnest($1, $2, $3) u(a, b, c)"
-                          " WHERE a.tenant_id = u.a AND a.id = u.b AND a.status <> 'resolved'",
-                          {"uuid[]", "uuid[]", "text[]", "timestamptz"}};
+Statement escalate_alerts{
+    "UPDATE @extschema@.alert_instances a SET severity = u.c::@extschema@.alert_severity, escalated_at = $4"
+    "  FROM unnest($1, $2, $3) u(a, b, c)"
+    " WHERE a.tenant_id = u.a AND a.id = u.b AND a.status <> 'resolved'",
+    {"uuid[]", "uuid[]", "text[]", "timestamptz"}};
 
 Statement store_states{
-    "INSERT INTO alert_states (tenant_id, rule_id, subscription_type, state, alert_id, severity, since, "
+    "INSERT INTO @extschema@.alert_states (tenant_id, rule_id, subscription_type, state, alert_id, severity, "
+    "since, "
     "breach_since,"
     "       clear_since, no_data_since, error_since, last_value, last_notified_at, last_notified_severity,"
     "       firing_notified, flaps, resolve_owed_alert_id)"
-    " SELECT u.a, u.b, u.c, u.d::alert_state, u.e, u.f::alert_severity, u.g, u.h, u.i, u.j, u.k, u.l, u.m,"
-    "        u.n::alert_severity, u.o, u.p::timestamptz[], u.q"
+    " SELECT u.a, u.b, u.c, u.d::@extschema@.alert_state, u.e, u.f::@extschema@.alert_severity, u.g, u.h, "
+    "u.i, u.j, u.k, u.l, u.m,"
+    "        u.n::@extschema@.alert_severity, u.o, u.p::timestamptz[], u.q"
     "   FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
     "        u(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)"
     " ON CONFLICT (tenant_id, rule_id, subscription_type) DO UPDATE SET"
@@ -56,18 +63,19 @@ Statement store_states{
      "timestamptz[]", "timestamptz[]", "timestamptz[]", "float8[]", "timestamptz[]", "text[]", "bool[]",
      "text[]", "uuid[]"}};
 
-Statement forget_states{"DELETE FROM alert_states s USING unnest($1, $2, $3) u(a, b, c)"
+Statement forget_states{"DELETE FROM @extschema@.alert_states s USING unnest($1, $2, $3) u(a, b, c)"
                         " WHERE s.tenant_id = u.a AND s.rule_id = u.b AND s.subscription_type = u.c",
                         {"uuid[]", "text[]", "text[]"}};
 
 // The order of the array is that in which the decisions were made.
-Statement enqueue{
-    "SELECT sum(realtime_enqueue_notifications(u.a, u.b, u.c)) FROM unnest($1, $2, $3) u(a, b, c)",
-    {"uuid[]", "uuid[]", "text[]"}};
+Statement enqueue{"SELECT sum(@extschema@.realtime_enqueue_notifications(u.a, u.b, u.c)) FROM unnest($1, $2, "
+                  "$3) u(a, b, c)",
+                  {"uuid[]", "uuid[]", "text[]"}};
 
-Statement mark_notified{"UPDATE alert_instances a SET notified_at = $3 FROM unnest($1, $2) u(a, b)"
-                        " WHERE a.tenant_id = u.a AND a.id = u.b AND a.notified_at IS NULL",
-                        {"uuid[]", "uuid[]", "timestamptz"}};
+Statement mark_notified{
+    "UPDATE @extschema@.alert_instances a SET notified_at = $3 FROM unnest($1, $2) u(a, b)"
+    " WHERE a.tenant_id = u.a AND a.id = u.b AND a.notified_at IS NULL",
+    {"uuid[]", "uuid[]", "timestamptz"}};
 
 void push_string(Column& column, std::string_view text) {
     push_text(column, text.data(), text.size());

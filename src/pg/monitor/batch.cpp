@@ -7,22 +7,25 @@ namespace pg::monitor {
 
 namespace {
 
-Statement claim_batch{"INSERT INTO realtime_batches (tenant_id, batch_id, request_hash) VALUES ($1, $2, $3)"
-                      " ON CONFLICT DO NOTHING",
-                      {"uuid", "text", "bytea"}};
-
-Statement find_batch{
-    "SELECT request_hash = $3, response FROM realtime_batches WHERE tenant_id = $1 AND batch_id = $2",
+Statement claim_batch{
+    "INSERT INTO @extschema@.realtime_batches (tenant_id, batch_id, request_hash) VALUES ($1, $2, $3)"
+    " ON CONFLICT DO NOTHING",
     {"uuid", "text", "bytea"}};
 
-Statement keep_answer{"UPDATE realtime_batches SET response = $3 WHERE tenant_id = $1 AND batch_id = $2",
-                      {"uuid", "text", "jsonb"}};
+Statement find_batch{"SELECT request_hash = $3, response FROM @extschema@.realtime_batches WHERE tenant_id = "
+                     "$1 AND batch_id = $2",
+                     {"uuid", "text", "bytea"}};
+
+Statement keep_answer{
+    "UPDATE @extschema@.realtime_batches SET response = $3 WHERE tenant_id = $1 AND batch_id = $2",
+    {"uuid", "text", "jsonb"}};
 
 Statement log_batch{
-    "INSERT INTO batch_processing_logs (tenant_id, batch_id, operation_type, item_count, succeeded_count, "
+    "INSERT INTO @extschema@.batch_processing_logs (tenant_id, batch_id, operation_type, item_count, "
+    "succeeded_count, "
     "failed_count,"
     "                                   status, started_at, completed_at, duration_ms, error)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7::batch_status, $8, $9, $10, $11)",
+    " VALUES ($1, $2, $3, $4, $5, $6, $7::@extschema@.batch_status, $8, $9, $10, $11)",
     {"uuid", "text", "text", "int4", "int4", "int4", "text", "timestamptz", "timestamptz", "float8", "text"}};
 
 struct Batch {

@@ -10,13 +10,13 @@ namespace pg::monitor {
 namespace {
 
 Statement insert_reports{
-    "INSERT INTO realtime_connection_metrics"
+    "INSERT INTO @extschema@.realtime_connection_metrics"
     "       (tenant_id, connection_id, subscription_type, total_messages_received, total_messages_sent,"
     "        avg_response_time_ms, error_count, retry_count, bytes_transferred, cpu_usage, memory_usage,"
     "        connection_count, connection_quality, health_score)"
     " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     {"uuid[]", "text[]", "text[]", "int8[]", "int8[]", "float8[]", "int8[]", "int4[]", "int8[]", "float8[]",
-     "float8[]", "int4[]", "connection_quality[]", "numeric[]"}};
+     "float8[]", "int4[]", "@extschema@.connection_quality[]", "numeric[]"}};
 
 constexpr double most_milliseconds = 1e12, most_percent = 1e6, most_megabytes = 1e12;
 
@@ -39,7 +39,7 @@ Columns columns_for(int count) {
             make_column_of(FLOAT8OID, room),
             make_column_of(FLOAT8OID, room),
             make_column_of(INT4OID, room),
-            make_column_of(type_named("connection_quality"), room),
+            make_column_of(type_named("@extschema@.connection_quality"), room),
             make_column_of(NUMERICOID, room)};
 }
 

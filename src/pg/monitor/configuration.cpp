@@ -20,9 +20,9 @@ namespace {
 
 // All rules, or those of a tenant with the global ones. Each part finds its rows by the index; OR would read them all.
 #define PG_REALTIME_RULES                                                                                    \
-    "(SELECT * FROM alert_rules WHERE $1 IS NULL"                                                            \
-    " UNION ALL SELECT * FROM alert_rules WHERE $1 IS NOT NULL AND tenant_id IS NULL"                        \
-    " UNION ALL SELECT * FROM alert_rules WHERE tenant_id = $1) r"
+    "(SELECT * FROM @extschema@.alert_rules WHERE $1 IS NULL"                                                \
+    " UNION ALL SELECT * FROM @extschema@.alert_rules WHERE $1 IS NOT NULL AND tenant_id IS NULL"            \
+    " UNION ALL SELECT * FROM @extschema@.alert_rules WHERE tenant_id = $1) r"
 
 Statement read_rules{"SELECT " PG_REALTIME_RULE_COLUMNS " FROM " PG_REALTIME_RULES
                      " ORDER BY tenant_id NULLS FIRST, rule_id",
@@ -30,17 +30,18 @@ Statement read_rules{"SELECT " PG_REALTIME_RULE_COLUMNS " FROM " PG_REALTIME_RUL
 
 Statement read_conditions{"SELECT r.tenant_id, r.rule_id, " PG_REALTIME_CONDITION_COLUMNS
                           "  FROM " PG_REALTIME_RULES
-                          " CROSS JOIN LATERAL realtime_alert_conditions(r.conditions) c"
+                          " CROSS JOIN LATERAL @extschema@.realtime_alert_conditions(r.conditions) c"
                           " WHERE r.conditions IS NOT NULL AND r.enabled"
                           " ORDER BY r.tenant_id NULLS FIRST, r.rule_id, c.position",
                           {"uuid"}};
 
 // A recurring silence is looked at again with every regular check; one that is not has exact edges.
-Statement read_silences{"SELECT s.tenant_id, s.rule_id, s.subscription_type, s.weekdays IS NOT NULL OR "
-                        "s.window_start IS NOT NULL,"
-                        "       realtime_silence_active(s, $2), s.starts_at, s.ends_at"
-                        "  FROM alert_silences s WHERE s.ends_at > $2 AND ($1 IS NULL OR s.tenant_id = $1)",
-                        {"uuid", "timestamptz"}};
+Statement read_silences{
+    "SELECT s.tenant_id, s.rule_id, s.subscription_type, s.weekdays IS NOT NULL OR "
+    "s.window_start IS NOT NULL,"
+    "       @extschema@.realtime_silence_active(s, $2), s.starts_at, s.ends_at"
+    "  FROM @extschema@.alert_silences s WHERE s.ends_at > $2 AND ($1 IS NULL OR s.tenant_id = $1)",
+    {"uuid", "timestamptz"}};
 
 Statement read_states{
     "SELECT s.tenant_id, s.rule_id, s.subscription_type, s.state::text, s.alert_id, s.severity::text, "
@@ -48,12 +49,13 @@ Statement read_states{
     "       s.breach_since, s.clear_since, s.no_data_since, s.error_since, s.last_value, s.last_notified_at,"
     "       s.last_notified_severity::text, s.firing_notified, s.flaps, a.status::text, a.triggered_at, "
     "s.resolve_owed_alert_id"
-    "  FROM alert_states s LEFT JOIN alert_instances a ON a.tenant_id = s.tenant_id AND a.id = s.alert_id"
+    "  FROM @extschema@.alert_states s LEFT JOIN @extschema@.alert_instances a ON a.tenant_id = s.tenant_id "
+    "AND a.id = s.alert_id"
     " WHERE $1 IS NULL OR s.tenant_id = $1",
     {"uuid"}};
 
 Statement quarantine{
-    "UPDATE alert_rules r SET last_error = u.c, last_error_at = $4"
+    "UPDATE @extschema@.alert_rules r SET last_error = u.c, last_error_at = $4"
     "  FROM unnest($1, $2, $3) u(a, b, c)"
     " WHERE r.tenant_id IS NOT DISTINCT FROM u.a AND r.rule_id = u.b AND r.last_error IS DISTINCT FROM u.c",
     {"uuid[]", "text[]", "text[]", "timestamptz"}};

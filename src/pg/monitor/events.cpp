@@ -7,22 +7,23 @@ namespace pg::monitor {
 
 namespace {
 
-Statement insert_events{"INSERT INTO realtime_subscription_events"
+Statement insert_events{"INSERT INTO @extschema@.realtime_subscription_events"
                         "       (event_id, tenant_id, connection_id, subscription_type, event_type, channel, "
                         "detail, correlation_id)"
                         " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8)",
                         {"uuid[]", "uuid[]", "text[]", "text[]", "text[]", "text[]", "jsonb[]", "text[]"}};
 
 Statement insert_subscriptions{
-    "INSERT INTO realtime_subscriptions (tenant_id, connection_id, channel, subscription_type, filter)"
+    "INSERT INTO @extschema@.realtime_subscriptions (tenant_id, connection_id, channel, subscription_type, "
+    "filter)"
     " SELECT DISTINCT ON (1, 2, 3) * FROM unnest($1, $2, $3, $4, $5)"
     " ON CONFLICT (tenant_id, connection_id, channel) DO UPDATE"
     "   SET subscription_type = excluded.subscription_type, filter = excluded.filter, subscribed_at = now()",
     {"uuid[]", "text[]", "text[]", "text[]", "jsonb[]"}};
 
-Statement delete_subscription{
-    "DELETE FROM realtime_subscriptions WHERE tenant_id = $1 AND connection_id = $2 AND channel = $3",
-    {"uuid", "text", "text"}};
+Statement delete_subscription{"DELETE FROM @extschema@.realtime_subscriptions WHERE tenant_id = $1 AND "
+                              "connection_id = $2 AND channel = $3",
+                              {"uuid", "text", "text"}};
 
 struct Events {
     Column ids, tenants, connections, subscriptions, types, channels, details, correlations;

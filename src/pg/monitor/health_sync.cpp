@@ -9,15 +9,17 @@ namespace {
 
 // What is not given stays as it is; the trigger computes the score where none is given.
 Statement store_health{
-    "INSERT INTO realtime_health_status AS h (tenant_id, subscription_type, status, active_connections, "
+    "INSERT INTO @extschema@.realtime_health_status AS h (tenant_id, subscription_type, status, "
+    "active_connections, "
     "success_rate,"
     "                                         error_rate, avg_latency_ms, p50_latency_ms, p95_latency_ms, "
     "p99_latency_ms,"
     "                                         health_score)"
-    " VALUES ($1, $2, COALESCE($3::realtime_health, 'unknown'), COALESCE($4, 0), $5, $6, $7, $8, $9, $10, "
+    " VALUES ($1, $2, COALESCE($3::@extschema@.realtime_health, 'unknown'), COALESCE($4, 0), $5, $6, $7, $8, "
+    "$9, $10, "
     "$11::numeric(4,1))"
     " ON CONFLICT (tenant_id, subscription_type) DO UPDATE SET"
-    "   status = COALESCE($3::realtime_health, h.status), active_connections = COALESCE($4, "
+    "   status = COALESCE($3::@extschema@.realtime_health, h.status), active_connections = COALESCE($4, "
     "h.active_connections),"
     "   success_rate = COALESCE($5, h.success_rate), error_rate = COALESCE($6, h.error_rate),"
     "   avg_latency_ms = COALESCE($7, h.avg_latency_ms), p50_latency_ms = COALESCE($8, h.p50_latency_ms),"

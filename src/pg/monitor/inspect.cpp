@@ -13,13 +13,15 @@ constexpr int most_types = 100; // subscription types of one call
 
 // The worse a status, the later it stands; unknown is not worse than what is known to be bad.
 #define RANK_OF_STATUS                                                                                       \
-    "array_position(ARRAY['healthy', 'unknown', 'degraded', 'unhealthy', 'offline']::realtime_health[], "    \
+    "array_position(ARRAY['healthy', 'unknown', 'degraded', 'unhealthy', "                                   \
+    "'offline']::@extschema@.realtime_health[], "                                                            \
     "h.status)"
 
 #define HEALTH_OF_TENANT                                                                                     \
     "WITH wanted AS ("                                                                                       \
     "  SELECT DISTINCT w.type FROM unnest($2) w(type)"                                                       \
-    "  UNION SELECT h.subscription_type FROM realtime_health_status h WHERE $2 IS NULL AND h.tenant_id = "   \
+    "  UNION SELECT h.subscription_type FROM @extschema@.realtime_health_status h WHERE $2 IS NULL AND "     \
+    "h.tenant_id = "                                                                                         \
     "$1),"                                                                                                   \
     " health AS ("                                                                                           \
     "  SELECT w.type, COALESCE(h.status, 'unknown') AS status, h.active_connections, h.stale_connections,"   \
@@ -28,7 +30,8 @@ constexpr int most_types = 100; // subscription types of one call
     "         h.retry_rate, h.messages_per_second, h.bytes_per_second, h.cpu_usage, h.memory_usage, "        \
     "h.health_score,"                                                                                        \
     "         h.reason, h.last_health_check_at"                                                              \
-    "    FROM wanted w LEFT JOIN realtime_health_status h ON h.tenant_id = $1 AND h.subscription_type = "    \
+    "    FROM wanted w LEFT JOIN @extschema@.realtime_health_status h ON h.tenant_id = $1 AND "              \
+    "h.subscription_type = "                                                                                 \
     "w.type)"
 
 Statement health_of_tenant{
@@ -56,23 +59,25 @@ Statement health_of_tenant{
     "                                        'acknowledged', count(*) FILTER (WHERE a.status = "
     "'acknowledged'),"
     "                                        'worst', max(a.severity))"
-    "                FROM alert_instances a WHERE a.tenant_id = $1 AND a.status <> 'resolved'))",
+    "                FROM @extschema@.alert_instances a WHERE a.tenant_id = $1 AND a.status <> 'resolved'))",
     {"uuid", "text[]"}};
 
 // What a member may know about why things are as they are.
 Statement diagnostics_of_tenant{
     "WITH stale AS ("
-    "  SELECT c.subscription_type, c.connection_id, c.last_heartbeat_at FROM realtime_connections c"
+    "  SELECT c.subscription_type, c.connection_id, c.last_heartbeat_at FROM "
+    "@extschema@.realtime_connections c"
     "   WHERE c.tenant_id = $1 AND ($2 IS NULL OR c.subscription_type = ANY ($2))"
     "     AND c.last_heartbeat_at < now() - current_setting('pg_realtime.stale_after')::interval),"
     " errors AS ("
-    "  SELECT r.rule_id, r.last_error, r.last_error_at FROM alert_rules r"
+    "  SELECT r.rule_id, r.last_error, r.last_error_at FROM @extschema@.alert_rules r"
     "   WHERE (r.tenant_id = $1 OR r.tenant_id IS NULL) AND r.enabled AND r.last_error IS NOT NULL),"
     " batches AS ("
     "  SELECT count(*) AS count, COALESCE(sum(b.item_count), 0) AS items, COALESCE(sum(b.failed_count), 0) "
     "AS failed"
-    "    FROM batch_processing_logs b WHERE b.tenant_id = $1 AND b.started_at > now() - interval '1 hour'),"
-    " worker AS (SELECT * FROM realtime_worker_alive())"
+    "    FROM @extschema@.batch_processing_logs b WHERE b.tenant_id = $1 AND b.started_at > now() - interval "
+    "'1 hour'),"
+    " worker AS (SELECT * FROM @extschema@.realtime_worker_alive())"
     " SELECT jsonb_build_object("
     "   'worker', (SELECT jsonb_build_object('running', w.running, 'lastCheckAt', w.last_check_at) FROM "
     "worker w),"
@@ -113,7 +118,8 @@ Statement diagnostics_of_database{
     "           LATERAL (SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn() ELSE "
     "pg_current_wal_lsn() END) p(at)"
     "     WHERE s.plugin = 'pg_realtime' AND s.database = current_database()),"
-    "   'worker', (SELECT to_jsonb(w) - 'database' FROM realtime_worker_status w WHERE w.database = "
+    "   'worker', (SELECT to_jsonb(w) - 'database' FROM @extschema@.realtime_worker_status w WHERE "
+    "w.database = "
     "current_database()),"
     "   'tables', (SELECT COALESCE(jsonb_agg(jsonb_build_object('table', t.relname, 'liveRows', "
     "t.n_live_tup, 'deadRows',"
@@ -135,7 +141,8 @@ Statement status_of_tenant{
     "   'status', COALESCE((SELECT h.status FROM health h ORDER BY " RANK_OF_STATUS
     " DESC LIMIT 1), 'unknown'),"
     "   'healthScore', (SELECT min(h.health_score) FROM health h),"
-    "   'connectionCount', (SELECT count(*) FROM realtime_connections c WHERE c.tenant_id = $1 AND ($3 IS "
+    "   'connectionCount', (SELECT count(*) FROM @extschema@.realtime_connections c WHERE c.tenant_id = $1 "
+    "AND ($3 IS "
     "NULL OR c.connection_id = $3)),"
     "   'connections', (SELECT COALESCE(jsonb_agg(jsonb_build_object("
     "       'connectionId', c.connection_id, 'subscriptionType', c.subscription_type, 'quality', "
@@ -144,14 +151,14 @@ Statement status_of_tenant{
     "c.error_count,"
     "       'lastHeartbeatAt', c.last_heartbeat_at) ORDER BY c.last_heartbeat_at DESC, c.connection_id), "
     "'[]')"
-    "     FROM (SELECT * FROM realtime_connections c WHERE c.tenant_id = $1 AND ($3 IS NULL OR "
+    "     FROM (SELECT * FROM @extschema@.realtime_connections c WHERE c.tenant_id = $1 AND ($3 IS NULL OR "
     "c.connection_id = $3)"
     "            ORDER BY c.last_heartbeat_at DESC, c.connection_id LIMIT 100) c),"
     "   'subscriptions', (SELECT COALESCE(jsonb_agg(jsonb_build_object('connectionId', s.connection_id, "
     "'channel', s.channel,"
     "       'subscriptionType', s.subscription_type, 'filter', s.filter, 'subscribedAt', s.subscribed_at)"
     "       ORDER BY s.connection_id, s.channel), '[]')"
-    "     FROM (SELECT * FROM realtime_subscriptions s WHERE s.tenant_id = $1 AND ($3 IS NULL OR "
+    "     FROM (SELECT * FROM @extschema@.realtime_subscriptions s WHERE s.tenant_id = $1 AND ($3 IS NULL OR "
     "s.connection_id = $3)"
     "            ORDER BY s.connection_id, s.channel LIMIT 100) s),"
     "   'alerts', (SELECT COALESCE(jsonb_agg(jsonb_build_object('id', a.id, 'ruleId', a.rule_id, "
@@ -159,7 +166,7 @@ Statement status_of_tenant{
     "       a.subscription_type, 'severity', a.severity, 'status', a.status, 'message', a.message, "
     "'triggeredAt', a.triggered_at)"
     "       ORDER BY a.severity DESC, a.triggered_at), '[]')"
-    "     FROM (SELECT * FROM alert_instances a WHERE a.tenant_id = $1 AND a.status <> 'resolved'"
+    "     FROM (SELECT * FROM @extschema@.alert_instances a WHERE a.tenant_id = $1 AND a.status <> 'resolved'"
     "            ORDER BY a.severity DESC, a.triggered_at LIMIT 100) a))",
     {"uuid", "text[]", "text"}};
 
@@ -167,7 +174,8 @@ Statement status_of_tenant{
 #define SUMS                                                                                                 \
     "sum(r.messages_received)::bigint AS received, sum(r.messages_sent)::bigint AS sent, "                   \
     "sum(r.errors)::bigint AS errors,"                                                                       \
-    " sum(r.retries)::bigint AS retries, sum(r.bytes)::bigint AS bytes, realtime_sketch_merge(r.latency) "   \
+    " sum(r.retries)::bigint AS retries, sum(r.bytes)::bigint AS bytes, "                                    \
+    "@extschema@.realtime_sketch_merge(r.latency) "                                                          \
     "AS latency,"                                                                                            \
     " sum(r.cpu_sum) / NULLIF(sum(r.cpu_count), 0) AS cpu, sum(r.memory_sum) / NULLIF(sum(r.memory_count), " \
     "0) AS memory,"                                                                                          \
@@ -180,15 +188,17 @@ Statement status_of_tenant{
     "'errorRate', CASE WHEN s.received > 0 THEN least(s.errors / s.received::float8, 1) WHEN s.errors > 0 "  \
     "THEN 1 END,"                                                                                            \
     "'messagesPerSecond', COALESCE(s.received + s.sent, 0) / (" seconds ")::float8,"                         \
-    "'avgLatencyMs', realtime_sketch_sum(s.latency) / NULLIF(realtime_sketch_count(s.latency), 0),"          \
-    "'p50LatencyMs', realtime_sketch_quantile(s.latency, 0.5), 'p95LatencyMs', "                             \
-    "realtime_sketch_quantile(s.latency, 0.95),"                                                             \
-    "'p99LatencyMs', realtime_sketch_quantile(s.latency, 0.99), 'cpuUsage', s.cpu, 'memoryUsage', s.memory," \
+    "'avgLatencyMs', @extschema@.realtime_sketch_sum(s.latency) / "                                          \
+    "NULLIF(@extschema@.realtime_sketch_count(s.latency), 0),"                                               \
+    "'p50LatencyMs', @extschema@.realtime_sketch_quantile(s.latency, 0.5::float8), 'p95LatencyMs', "         \
+    "@extschema@.realtime_sketch_quantile(s.latency, 0.95::float8),"                                         \
+    "'p99LatencyMs', @extschema@.realtime_sketch_quantile(s.latency, 0.99::float8), 'cpuUsage', s.cpu, "     \
+    "'memoryUsage', s.memory,"                                                                               \
     "'healthScore', s.score"
 
 Statement metrics_of_tenant{
     "WITH buckets AS ("
-    "  SELECT * FROM realtime_metric_rollups r"
+    "  SELECT * FROM @extschema@.realtime_metric_rollups r"
     "   WHERE r.tenant_id = $1 AND r.resolution = $5 AND ($2 IS NULL OR r.subscription_type = ANY ($2))"
     "     AND r.bucket_start >= $3 - ($4 - $3) AND r.bucket_start < $4),"
     " points AS ("

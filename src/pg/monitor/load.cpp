@@ -10,12 +10,13 @@ namespace pg::monitor {
 
 namespace {
 
-Statement load_positions{"SELECT tenant_id, subscription_type, consumed FROM realtime_ingest_positions", {}};
+Statement load_positions{
+    "SELECT tenant_id, subscription_type, consumed FROM @extschema@.realtime_ingest_positions", {}};
 
-Statement load_health{
-    "SELECT tenant_id, subscription_type, status::text, health_score::float8 FROM realtime_health_status"
-    " WHERE subscription_type <> '*'",
-    {}};
+Statement load_health{"SELECT tenant_id, subscription_type, status::text, health_score::float8 FROM "
+                      "@extschema@.realtime_health_status"
+                      " WHERE subscription_type <> '*'",
+                      {}};
 
 Statement load_connections{
     "SELECT tenant_id, subscription_type, connection_id, total_messages_received, total_messages_sent, "
@@ -23,7 +24,7 @@ Statement load_connections{
     "       retry_count::int8, bytes_transferred, avg_response_time_ms, cpu_usage, memory_usage, "
     "connection_count,"
     "       connection_quality::text, health_score::float8, resets, first_seen_at, last_heartbeat_at"
-    "  FROM realtime_connections WHERE last_heartbeat_at > $1",
+    "  FROM @extschema@.realtime_connections WHERE last_heartbeat_at > $1",
     {"timestamptz"}};
 
 Statement load_buckets{
@@ -31,41 +32,43 @@ Statement load_buckets{
     "messages_sent, errors,"
     "       retries, bytes, latency, active_connections, stale_connections, cpu_sum, cpu_count, memory_sum,"
     "       memory_count, memory_max, health_score::float8"
-    "  FROM realtime_metric_rollups WHERE resolution = $1 AND bucket_start > $2"
+    "  FROM @extschema@.realtime_metric_rollups WHERE resolution = $1 AND bucket_start > $2"
     " ORDER BY bucket_start",
     {"int4", "timestamptz"}};
 
-Statement load_sample_buckets{"SELECT tenant_id, subscription_type, metric, resolution, bucket_start, count, "
-                              "sum, min, max, last, distribution"
-                              "  FROM realtime_sample_rollups WHERE resolution = $1 AND bucket_start > $2"
-                              " ORDER BY bucket_start",
-                              {"int4", "timestamptz"}};
+Statement load_sample_buckets{
+    "SELECT tenant_id, subscription_type, metric, resolution, bucket_start, count, "
+    "sum, min, max, last, distribution"
+    "  FROM @extschema@.realtime_sample_rollups WHERE resolution = $1 AND bucket_start > $2"
+    " ORDER BY bucket_start",
+    {"int4", "timestamptz"}};
 
 // One step over the index a key, however many rows a key has. Each table has its own walk, because both may have keys that
 // the other has not.
 Statement discover_keys{
     "WITH RECURSIVE reported AS ("
-    "  (SELECT tenant_id, subscription_type FROM realtime_connection_metrics WHERE recorded_at > $1"
+    "  (SELECT tenant_id, subscription_type FROM @extschema@.realtime_connection_metrics WHERE recorded_at > "
+    "$1"
     "    ORDER BY tenant_id, subscription_type LIMIT 1)"
     "  UNION ALL"
     "  SELECT n.* FROM reported p CROSS JOIN LATERAL"
-    "    (SELECT m.tenant_id, m.subscription_type FROM realtime_connection_metrics m"
+    "    (SELECT m.tenant_id, m.subscription_type FROM @extschema@.realtime_connection_metrics m"
     "      WHERE (m.tenant_id, m.subscription_type) > (p.tenant_id, p.subscription_type) AND m.recorded_at > "
     "$1"
     "      ORDER BY m.tenant_id, m.subscription_type LIMIT 1) n"
     "), sampled AS ("
-    "  (SELECT tenant_id, subscription_type FROM realtime_metric_samples WHERE recorded_at > $1"
+    "  (SELECT tenant_id, subscription_type FROM @extschema@.realtime_metric_samples WHERE recorded_at > $1"
     "    ORDER BY tenant_id, subscription_type LIMIT 1)"
     "  UNION ALL"
     "  SELECT n.* FROM sampled p CROSS JOIN LATERAL"
-    "    (SELECT m.tenant_id, m.subscription_type FROM realtime_metric_samples m"
+    "    (SELECT m.tenant_id, m.subscription_type FROM @extschema@.realtime_metric_samples m"
     "      WHERE (m.tenant_id, m.subscription_type) > (p.tenant_id, p.subscription_type) AND m.recorded_at > "
     "$1"
     "      ORDER BY m.tenant_id, m.subscription_type LIMIT 1) n"
     ")"
     " SELECT tenant_id, subscription_type FROM reported UNION SELECT tenant_id, subscription_type FROM "
     "sampled"
-    " UNION SELECT tenant_id, subscription_type FROM realtime_health_status WHERE reported",
+    " UNION SELECT tenant_id, subscription_type FROM @extschema@.realtime_health_status WHERE reported",
     {"timestamptz"}};
 
 struct PositionRow {

@@ -11,36 +11,34 @@ namespace pg::monitor {
 
 namespace {
 
-// Held by whoever runs a pass, so that there is one evaluator in a database. The numbers are arbitrary but ours.
-constexpr uint32 lock_class = 0x72746d65;
-constexpr uint32 lock_object = 1;
-
 constexpr int64 no_generation = -1;
 
-Statement read_generation{"SELECT generation FROM realtime_worker_state", {}};
+Statement read_generation{"SELECT generation FROM @extschema@.realtime_worker_state", {}};
 
-Statement raise_generation{"UPDATE realtime_worker_state SET generation = generation + 1, last_pass_at = $1,"
-                           "       last_check_at = CASE WHEN $2 THEN $1 ELSE last_check_at END",
-                           {"timestamptz", "bool"}};
+Statement raise_generation{
+    "UPDATE @extschema@.realtime_worker_state SET generation = generation + 1, last_pass_at = $1,"
+    "       last_check_at = CASE WHEN $2 THEN $1 ELSE last_check_at END",
+    {"timestamptz", "bool"}};
 
 Statement read_lag{
     "SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn))::float8"
     "  FROM pg_replication_slots WHERE plugin = 'pg_realtime' AND database = current_database()",
     {}};
 
+// Held by whoever runs a pass, so that there is one evaluator in a database. A lock on the extension, with a sub-object that
+// nothing else has: everybody could take an advisory lock, and no pass would run.
 void lock_evaluation() {
     LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, lock_class, lock_object, 2);
+    SET_LOCKTAG_OBJECT(tag, MyDatabaseId, ExtensionRelationId, get_extension_oid("pg_realtime", false), 1);
     (void)LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 // Settings under which the statements mean what they say and are planned as they are meant: by the index of each key.
 void enter_pass_settings() {
-    const char* path = psprintf("pg_catalog, %s, pg_temp", extension_schema_name());
     const auto set = [](const char* name, const char* value) {
         (void)set_config_option(name, value, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
     };
-    set("search_path", path);
+    set("search_path", "pg_catalog, pg_temp");
     set("TimeZone", "UTC");
     set("enable_hashjoin", "off");
     set("enable_mergejoin", "off");
@@ -134,6 +132,7 @@ PassResult run_pass(const PassOrder& order) {
     INSTR_TIME_SET_CURRENT(start);
     lock_evaluation();
     SPI_connect();
+    const Identity before = act_as_extension_owner();
     const int nest_level = NewGUCNestLevel();
     enter_pass_settings();
 
@@ -202,6 +201,7 @@ PassResult run_pass(const PassOrder& order) {
     result.unstored = !model.engine->unstored().empty();
     result.more_to_flush = order.flush && result.unstored;
     AtEOXact_GUC(true, nest_level);
+    act_as(before);
     SPI_finish();
     return result;
 }

@@ -18,11 +18,11 @@ constexpr int most_samples = 100000;
 constexpr Size most_outcomes = 100000;
 
 Statement read_rule{"SELECT " PG_REALTIME_RULE_COLUMNS ", to_jsonb(r) -> 'conditions'"
-                    "  FROM realtime_complete_alert_rule($1) r",
+                    "  FROM @extschema@.realtime_complete_alert_rule($1) r",
                     {"jsonb"}};
 
 Statement read_conditions{"SELECT NULL::uuid, ''::text, " PG_REALTIME_CONDITION_COLUMNS
-                          "  FROM realtime_alert_conditions($1) c ORDER BY c.position",
+                          "  FROM @extschema@.realtime_alert_conditions($1) c ORDER BY c.position",
                           {"jsonb"}};
 
 // History in the order of its time; of both kinds at once, because a rule may look at both.
@@ -32,14 +32,14 @@ Statement read_history{
     "       retries, bytes, latency, active_connections, stale_connections, cpu_sum, cpu_count, memory_sum, "
     "memory_count,"
     "       memory_max, health_score::float8"
-    "  FROM realtime_metric_rollups"
+    "  FROM @extschema@.realtime_metric_rollups"
     " WHERE resolution = 10 AND bucket_start >= $1 AND bucket_start < $2 AND ($3 IS NULL OR tenant_id = $3)"
     "   AND ($4 IS NULL OR subscription_type = $4)"
     " UNION ALL "
     "SELECT tenant_id, subscription_type, bucket_start, metric, count, 0, 0, 0, 0, 0, distribution, 0, 0, "
     "sum, 0, min, 0, max,"
     "       last"
-    "  FROM realtime_sample_rollups"
+    "  FROM @extschema@.realtime_sample_rollups"
     " WHERE resolution = 10 AND bucket_start >= $1 AND bucket_start < $2 AND ($3 IS NULL OR tenant_id = $3)"
     "   AND ($4 IS NULL OR subscription_type = $4) AND metric = ANY ($5)"
     " ORDER BY 3",
@@ -212,12 +212,12 @@ void put_outcomes(ReturnSetInfo* to, const std::vector<core::Rehearsed>& outcome
                 outcome.subscription_type.data(), static_cast<int>(outcome.subscription_type.size())));
         }
         values[at++] = TimestampTzGetDatum(outcome.at);
-        values[at++] = enum_named(alert::name_of(outcome.state), "alert_state");
+        values[at++] = enum_named(alert::name_of(outcome.state), "@extschema@.alert_state");
         values[at] = text_or_null(word_of(outcome.event), &nulls[at]);
         at += 1;
         values[at] = text_or_null(word_of(outcome.notification), &nulls[at]);
         at += 1;
-        values[at++] = enum_named(alert::name_of(outcome.severity), "alert_severity");
+        values[at++] = enum_named(alert::name_of(outcome.severity), "@extschema@.alert_severity");
         nulls[at] = !outcome.has_value;
         values[at++] = Float8GetDatum(outcome.value);
         nulls[at] = outcome.message.empty();

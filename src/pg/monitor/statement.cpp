@@ -1,5 +1,7 @@
 #include "pg/monitor/statement.hpp"
 
+#include "pg/monitor/extension.hpp"
+
 namespace pg::monitor {
 
 namespace {
@@ -20,7 +22,7 @@ void prepare(Statement& statement) {
         types[count] = type_named(statement.argument_types[count]);
         ++count;
     }
-    SPIPlanPtr plan = SPI_prepare(statement.text, count, types);
+    SPIPlanPtr plan = SPI_prepare(with_extension_schema(statement.text), count, types);
     if (plan == nullptr || SPI_keepplan(plan) != 0) {
         ereport(ERROR,
                 (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not prepare a statement of the pass: %s",
@@ -35,7 +37,7 @@ void prepare(Statement& statement) {
 Oid type_named(const char* name) {
     Oid type = InvalidOid;
     int32 modifier = -1;
-    pg::parse_type_name(name, &type, &modifier);
+    pg::parse_type_name(with_extension_schema(name), &type, &modifier);
     return type;
 }
 

@@ -5,7 +5,9 @@
 
 namespace pg::monitor {
 
-// To be defined static. The text names the extension's objects without a schema: the caller has set the search_path.
+// To be defined static. It runs with the search_path pg_catalog, pg_temp, which the caller has set. So the text names what is
+// the extension's as @extschema@.name. Arguments of its functions have exactly the declared types: in that schema somebody
+// else may have a function of the same name, and of two that fit PostgreSQL takes the one that fits better.
 struct Statement {
     const char* text;
     const char* argument_types[24]; // names of types, up to the first null
@@ -40,7 +42,7 @@ void push_bytes(Column& column, const char* bytes, Size length); // a varlena wi
 void push_uuid(Column& column, const unsigned char* bytes);
 Datum array_of(const Column& column);
 
-// The type of that name in the search_path; an error when there is none.
+// The type of that name, as in a statement; an error when there is none.
 Oid type_named(const char* name);
 
 } // namespace pg::monitor

@@ -8,13 +8,14 @@ namespace pg::monitor {
 namespace {
 
 Statement store_connections{
-    "INSERT INTO realtime_connections AS c (tenant_id, subscription_type, connection_id, "
+    "INSERT INTO @extschema@.realtime_connections AS c (tenant_id, subscription_type, connection_id, "
     "total_messages_received,"
     "       total_messages_sent, error_count, retry_count, bytes_transferred, avg_response_time_ms, "
     "cpu_usage,"
     "       memory_usage, connection_count, connection_quality, health_score, resets, first_seen_at, "
     "last_heartbeat_at)"
-    " SELECT u.a, u.b, u.c, u.d, u.e, u.f, u.g::int4, u.h, u.i, u.j, u.k, u.l, u.m::connection_quality,"
+    " SELECT u.a, u.b, u.c, u.d, u.e, u.f, u.g::int4, u.h, u.i, u.j, u.k, u.l, "
+    "u.m::@extschema@.connection_quality,"
     "        u.n::numeric(4,1), u.o, u.p, u.q"
     "   FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
     "        u(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)"
@@ -31,7 +32,8 @@ Statement store_connections{
      "float8[]", "int4[]", "text[]", "float8[]", "int4[]", "timestamptz[]", "timestamptz[]"}};
 
 Statement store_buckets{
-    "INSERT INTO realtime_metric_rollups (tenant_id, subscription_type, resolution, bucket_start, reports,"
+    "INSERT INTO @extschema@.realtime_metric_rollups (tenant_id, subscription_type, resolution, "
+    "bucket_start, reports,"
     "       messages_received, messages_sent, errors, retries, bytes, latency, active_connections, "
     "stale_connections,"
     "       cpu_sum, cpu_count, memory_sum, memory_count, memory_max, health_score)"
@@ -49,11 +51,12 @@ Statement store_buckets{
     "excluded.memory_max,"
     "   health_score = excluded.health_score",
     {"uuid[]", "text[]", "int4[]", "timestamptz[]", "int8[]", "int8[]", "int8[]", "int8[]", "int8[]",
-     "int8[]", "realtime_sketch[]", "int4[]", "int4[]", "float8[]", "int8[]", "float8[]", "int8[]",
-     "float8[]", "float8[]"}};
+     "int8[]", "@extschema@.realtime_sketch[]", "int4[]", "int4[]", "float8[]", "int8[]", "float8[]",
+     "int8[]", "float8[]", "float8[]"}};
 
 Statement store_sample_buckets{
-    "INSERT INTO realtime_sample_rollups (tenant_id, subscription_type, metric, resolution, bucket_start, "
+    "INSERT INTO @extschema@.realtime_sample_rollups (tenant_id, subscription_type, metric, resolution, "
+    "bucket_start, "
     "count, sum,"
     "       min, max, last, distribution)"
     " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -62,23 +65,25 @@ Statement store_sample_buckets{
     "excluded.last,"
     "   distribution = excluded.distribution",
     {"uuid[]", "text[]", "text[]", "int4[]", "timestamptz[]", "int8[]", "float8[]", "float8[]", "float8[]",
-     "float8[]", "realtime_sketch[]"}};
+     "float8[]", "@extschema@.realtime_sketch[]"}};
 
 Statement store_positions{
-    "INSERT INTO realtime_ingest_positions (tenant_id, subscription_type, consumed)"
+    "INSERT INTO @extschema@.realtime_ingest_positions (tenant_id, subscription_type, consumed)"
     " SELECT * FROM unnest($1, $2, $3)"
     " ON CONFLICT (tenant_id, subscription_type) DO UPDATE SET consumed = excluded.consumed",
     {"uuid[]", "text[]", "pg_snapshot[]"}};
 
 Statement store_health{
-    "INSERT INTO realtime_health_status AS h (tenant_id, subscription_type, status, active_connections, "
+    "INSERT INTO @extschema@.realtime_health_status AS h (tenant_id, subscription_type, status, "
+    "active_connections, "
     "stale_connections,"
     "       success_rate, error_rate, avg_latency_ms, p50_latency_ms, p95_latency_ms, p99_latency_ms, "
     "retry_rate,"
     "       messages_per_second, bytes_per_second, cpu_usage, memory_usage, health_score, reason, "
     "last_health_check_at,"
     "       reported)"
-    " SELECT u.a, u.b, u.c::realtime_health, u.d, u.e, u.f, u.g, u.h, u.i, u.j, u.k, u.l, u.m, u.n, u.o, u.p,"
+    " SELECT u.a, u.b, u.c::@extschema@.realtime_health, u.d, u.e, u.f, u.g, u.h, u.i, u.j, u.k, u.l, u.m, "
+    "u.n, u.o, u.p,"
     "        u.q::numeric(4,1), u.r, $19, false"
     "   FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
     "        u(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r)"
@@ -181,7 +186,7 @@ void write_buckets(const core::Outgoing& outgoing) {
     if (outgoing.buckets.empty()) {
         return;
     }
-    const Oid sketch = type_named("realtime_sketch");
+    const Oid sketch = type_named("@extschema@.realtime_sketch");
     Columns<19> columns({UUIDOID, TEXTOID, INT4OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID,
                          INT8OID, INT8OID, sketch, INT4OID, INT4OID, FLOAT8OID, INT8OID, FLOAT8OID, INT8OID,
                          FLOAT8OID, FLOAT8OID},
@@ -226,7 +231,7 @@ void write_sample_buckets(const core::Outgoing& outgoing) {
     if (outgoing.sample_buckets.empty()) {
         return;
     }
-    const Oid sketch = type_named("realtime_sketch");
+    const Oid sketch = type_named("@extschema@.realtime_sketch");
     Columns<11> columns({UUIDOID, TEXTOID, TEXTOID, INT4OID, TIMESTAMPTZOID, INT8OID, FLOAT8OID, FLOAT8OID,
                          FLOAT8OID, FLOAT8OID, sketch},
                         outgoing.sample_buckets.size());

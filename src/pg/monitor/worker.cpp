@@ -131,16 +131,18 @@ void pass(TimestampTz now) {
 
 // Each in a transaction of its own, so that neither waits for the other.
 void maintain() {
-    static constexpr const char* statements[] = {"SELECT %s.realtime_maintain_partitions()",
-                                                 "SELECT count(*) FROM %s.purge_expired_data()"};
+    static constexpr const char* statements[] = {"SELECT @extschema@.realtime_maintain_partitions(3)",
+                                                 "SELECT count(*) FROM @extschema@.purge_expired_data()"};
     for (const char* statement : statements) {
         SetCurrentStatementStartTimestamp();
         StartTransactionCommand();
         PushActiveSnapshot(GetTransactionSnapshot());
         SPI_connect();
-        const char* text = psprintf(statement, extension_schema_name());
+        const char* text = with_extension_schema(statement);
         pgstat_report_activity(STATE_RUNNING, text);
+        const Identity before = act_as_extension_owner();
         (void)SPI_execute(text, false, 0);
+        act_as(before);
         SPI_finish();
         PopActiveSnapshot();
         CommitTransactionCommand();
@@ -254,6 +256,8 @@ extern "C" void pg_realtime_worker_main(Datum argument) {
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
     pgstat_report_appname("pg_realtime worker");
+    // Over whatever the database or the role sets: nothing that users made is found without its schema.
+    SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
     if (!attach()) {
         // Another one is at work, or all places are taken; the launcher says so.
         proc_exit(0);
