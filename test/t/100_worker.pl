@@ -156,6 +156,19 @@ $node->safe_psql('postgres', 'DROP DATABASE renamed');
 $node->safe_psql('postgres', 'DROP DATABASE copied');
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_database WHERE datname IN ('renamed', 'copied')"), 0, 'a database with a worker can be dropped');
 
+# A worker that lets reports wait for each other is as quick to leave: the second report falls into the pause.
+$node->safe_psql('postgres', "ALTER SYSTEM SET pg_realtime.pass_interval = '10s'");
+$node->reload;
+$node->safe_psql('postgres', 'CREATE DATABASE resting');
+$node->safe_psql('resting',  'CREATE EXTENSION pg_realtime');
+wait_for_workers('resting', 1, 'a database whose worker rests between two passes');
+$node->safe_psql('resting', breach());
+ok($node->poll_query_until('resting', 'SELECT count(*) = 1 FROM realtime_ingest_positions'), 'has made a pass');
+$node->safe_psql('resting', breach());
+is($node->psql('postgres', 'SET statement_timeout = 8000; DROP DATABASE resting'), 0, 'it can be dropped while it rests');
+$node->safe_psql('postgres', 'ALTER SYSTEM RESET pg_realtime.pass_interval');
+$node->reload;
+
 # Three databases at most: what is dropped must not keep its place.
 for my $round (1 .. 4)
 {

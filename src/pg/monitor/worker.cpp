@@ -194,12 +194,17 @@ void work(TimestampTz now) {
     pgstat_report_activity(STATE_IDLE, nullptr);
 }
 
-// Leaves when it is not wanted here any more. Returns otherwise.
-void leave_if_told(TimestampTz now) {
+// Leaves when somebody waits for it to do so. Returns otherwise.
+void leave_if_held() {
     if (is_held(MyDatabaseId)) {
         detach(true);
         proc_exit(0);
     }
+}
+
+// Leaves when it is not wanted here any more. Returns otherwise.
+void leave_if_told(TimestampTz now) {
+    leave_if_held();
     if (now >= schedule.next_check && !has_extension()) {
         detach(false);
         proc_exit(0);
@@ -212,25 +217,32 @@ void on_exit(int code, Datum argument) {
     detach(true);
 }
 
+// Sleeps on the latch, so that whoever wants the worker to leave or to read its settings again does not wait.
+void sleep_for(long milliseconds) {
+    (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds,
+                    PG_WAIT_EXTENSION);
+    ResetLatch(MyLatch);
+    CHECK_FOR_INTERRUPTS();
+    if (ConfigReloadPending) {
+        ConfigReloadPending = false;
+        ProcessConfigFile(PGC_SIGHUP);
+        schedule.next_check = 0;
+        schedule.everything = true; // what a limit kept out may come in now
+    }
+    leave_if_held();
+}
+
+long milliseconds_of_pass_interval_left() {
+    return settings::pass_interval -
+           TimestampDifferenceMilliseconds(schedule.last_pass, GetCurrentTimestamp());
+}
+
 [[noreturn]] void loop() {
     for (;;) {
-        long timeout = milliseconds_until_due(GetCurrentTimestamp());
-        timeout = std::max(timeout, schedule.pause);
-        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
-        ResetLatch(MyLatch);
-        CHECK_FOR_INTERRUPTS();
-        if (ConfigReloadPending) {
-            ConfigReloadPending = false;
-            ProcessConfigFile(PGC_SIGHUP);
-            schedule.next_check = 0;
-            schedule.everything = true; // what a limit kept out may come in now
-        }
+        sleep_for(std::max(milliseconds_until_due(GetCurrentTimestamp()), schedule.pause));
         own_status()->wake_ups += 1;
-        if (settings::pass_interval > 0) {
-            const long since = TimestampDifferenceMilliseconds(schedule.last_pass, GetCurrentTimestamp());
-            if (since < settings::pass_interval) {
-                pg_usleep((settings::pass_interval - since) * 1000L);
-            }
+        for (long left = 0; (left = milliseconds_of_pass_interval_left()) > 0;) {
+            sleep_for(left);
         }
         const TimestampTz now = GetCurrentTimestamp();
         leave_if_told(now);
