@@ -11,6 +11,8 @@ using metric::Time;
 
 namespace {
 
+constexpr Time bucket_length = metric::resolutions[0] * metric::second;
+
 std::string_view name_of(const metric::Signal& signal) {
     return signal.metric == metric::Metric::Custom ? std::string_view(signal.custom)
                                                    : metric::name_of(signal.metric);
@@ -25,11 +27,49 @@ alert::Severity severity_of(const alert::Rule* rule, const alert::Instance& stat
 
 } // namespace
 
-Rehearsal::Rehearsal(std::shared_ptr<const RuleList> rules, const metric::Limits& limits) : engine_(limits) {
+Rehearsal::Rehearsal(std::shared_ptr<const RuleList> rules, const metric::Limits& limits, Time from,
+                     Time until)
+    : engine_(limits), from_(from), until_(until) {
+    for (const metric::Signal& signal : rules->signals()) {
+        windows_.push_back(signal.window_seconds * metric::second);
+    }
+    std::sort(windows_.begin(), windows_.end());
+    windows_.erase(std::unique(windows_.begin(), windows_.end()), windows_.end());
     engine_.set_global_rules(std::move(rules));
 }
 
+void Rehearsal::begin_bucket(Time start) {
+    if (start == bucket_) {
+        return;
+    }
+    finish_bucket();
+    // Also what is due while the new bucket lasts: what came in by then is not known.
+    evaluate_before(start + bucket_length);
+    bucket_ = start;
+}
+
+void Rehearsal::finish_bucket() {
+    if (bucket_ != metric::never && bucket_ + bucket_length <= until_) {
+        evaluate_before(bucket_ + bucket_length);
+        evaluate(bucket_ + bucket_length);
+        look_when_it_leaves_windows(bucket_ + bucket_length);
+    }
+}
+
+// While there is no alert nothing wakes the engine when a bucket leaves a window; a worker finds that by its regular checks.
+void Rehearsal::look_when_it_leaves_windows(Time bucket_end) {
+    const metric::Limits& limits = engine_.limits();
+    for (const Time window : windows_) {
+        const std::int32_t seconds = metric::resolutions[window <= limits.keep_fine      ? 0
+                                                         : window <= limits.keep_minutes ? 1
+                                                                                         : 2];
+        const Time length = seconds * metric::second;
+        looks_.insert((bucket_end + length - 1) / length * length + window);
+    }
+}
+
 void Rehearsal::add(const Uuid& tenant_id, std::string_view subscription_type, const metric::Bucket& bucket) {
+    begin_bucket(bucket.start);
     Tenant& tenant = engine_.tenant(tenant_id);
     Watch& watch = engine_.watch(tenant, subscription_type);
     watch.data.replay(bucket);
@@ -38,14 +78,20 @@ void Rehearsal::add(const Uuid& tenant_id, std::string_view subscription_type, c
 
 void Rehearsal::add_sample(const Uuid& tenant_id, std::string_view subscription_type, std::string_view metric,
                            const metric::SampleBucket& bucket) {
+    begin_bucket(bucket.start);
     Tenant& tenant = engine_.tenant(tenant_id);
     Watch& watch = engine_.watch(tenant, subscription_type);
     watch.data.replay_sample(metric, bucket);
     engine_.touch(tenant, watch);
 }
 
-void Rehearsal::evaluate(Time now, Time from) {
-    engine_.evaluate(now, false);
+void Rehearsal::evaluate(Time now) {
+    bool everything = false;
+    while (!looks_.empty() && *looks_.begin() <= now) {
+        everything = true;
+        looks_.erase(looks_.begin());
+    }
+    engine_.evaluate(now, everything);
     for (const Action& action : engine_.actions()) {
         const bool opens = action.decision.event == alert::Event::Fire ||
                            action.decision.event == alert::Event::FireNoData ||
@@ -60,7 +106,7 @@ void Rehearsal::evaluate(Time now, Time from) {
         const bool shows = std::exchange(state, action.state.state) != action.state.state ||
                            action.decision.event != alert::Event::None ||
                            action.decision.notification != alert::Notification::None;
-        if (!shows || now < from) {
+        if (!shows || now < from_) {
             continue;
         }
         Rehearsed outcome;
@@ -81,16 +127,24 @@ void Rehearsal::evaluate(Time now, Time from) {
     }
 }
 
-void Rehearsal::evaluate_until(Time now, Time from) {
+void Rehearsal::evaluate_before(Time end) {
+    const auto next = [this] {
+        return looks_.empty() ? engine_.wake_at() : std::min(engine_.wake_at(), *looks_.begin());
+    };
     // Something may be due again at once; a moment decides at most a few times.
-    while (engine_.wake_at() < now) {
-        const Time due = engine_.wake_at();
-        evaluate(due, from);
-        if (engine_.wake_at() <= due) {
+    while (next() < std::min(end, until_)) {
+        const Time due = next();
+        evaluate(due);
+        if (next() <= due) {
             break;
         }
     }
-    evaluate(now, from);
+}
+
+void Rehearsal::finish() {
+    finish_bucket();
+    evaluate_before(until_);
+    evaluate(until_);
 }
 
 std::vector<Rehearsed> rehearse(const RuleList& rules, const std::vector<GivenValues>& given, Time until) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,25 +30,37 @@ struct Rehearsed {
     std::string message; // of an alert that opens
 };
 
-// Replays stored buckets of 10 s through the engine. Buckets are to be added in the order of their time; every rule is judged
-// at the end of each bucket, and in between when it can decide something by itself. So it decides what the worker decided,
-// up to the 10 s of a bucket.
+// Replays stored buckets of 10 s through the engine. What a bucket holds counts from its end on, so that nothing is decided by
+// what came later; every rule is judged then, and in between when it can decide something by itself. So it decides what a
+// worker that never stopped decided, up to the 10 s of a bucket. A report that came late counts as if it had come in time: a
+// bucket does not tell.
 class Rehearsal {
   public:
-    Rehearsal(std::shared_ptr<const RuleList> rules, const metric::Limits& limits);
+    // What happened before `from` only fills the windows; nothing is judged after `until`.
+    Rehearsal(std::shared_ptr<const RuleList> rules, const metric::Limits& limits, metric::Time from,
+              metric::Time until);
 
+    // Buckets are to be added in the order of their time.
     void add(const Uuid& tenant, std::string_view subscription_type, const metric::Bucket& bucket);
     void add_sample(const Uuid& tenant, std::string_view subscription_type, std::string_view metric,
                     const metric::SampleBucket& bucket);
-    // Judges everything up to `now`. What happened before `from` only fills the windows.
-    void evaluate_until(metric::Time now, metric::Time from);
+    // Judges what is left.
+    void finish();
 
     std::vector<Rehearsed> outcomes;
 
   private:
-    void evaluate(metric::Time now, metric::Time from);
+    void begin_bucket(metric::Time start);
+    void finish_bucket();
+    void evaluate(metric::Time now);
+    void look_when_it_leaves_windows(metric::Time bucket_end);
+    void evaluate_before(metric::Time end); // what is due before it
 
     Engine engine_;
+    metric::Time from_, until_;
+    metric::Time bucket_ = metric::never;                                 // begin of the last one
+    std::vector<metric::Time> windows_;                                   // of the rules, each once
+    std::set<metric::Time> looks_;                                        // when everything is to be judged
     std::map<std::pair<const Watch*, std::string>, alert::State> states_; // that are not inactive
     std::uint64_t alerts_ = 0;                                            // for ids
 };

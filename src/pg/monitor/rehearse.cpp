@@ -273,7 +273,8 @@ metric::Time longest_window(const core::RuleList& rules) {
 }
 
 void replay(Rehearsable& rule, TimestampTz from, TimestampTz to) {
-    auto& rehearsal = *make_owned<core::Rehearsal>(CurrentMemoryContext, rule.rules, limits_from_settings());
+    auto& rehearsal =
+        *make_owned<core::Rehearsal>(CurrentMemoryContext, rule.rules, limits_from_settings(), from, to);
     Column metrics = make_column_of(TEXTOID, rule.rules->signals().size() + 2);
     for (const metric::Signal& signal : rule.rules->signals()) {
         if (signal.metric == metric::Metric::Custom) {
@@ -293,25 +294,16 @@ void replay(Rehearsable& rule, TimestampTz from, TimestampTz to) {
     char nulls[] = "     ";
     nulls[2] = rule.global ? 'n' : ' ';
     nulls[3] = one_subscription ? ' ' : 'n';
-    TimestampTz current = DT_NOBEGIN;
-    constexpr TimestampTz bucket = metric::resolutions[0] * metric::second;
     (void)for_each_row<HistoryRow>(read_history, arguments, nulls, history_of, [&](const HistoryRow& row) {
-        if (row.start != current && current != DT_NOBEGIN) {
-            rehearsal.evaluate_until(current + bucket, from);
-        }
         if (rehearsal.outcomes.size() > most_outcomes) {
             throw wire::Error(
                 "54000", "the rule decided something more than " + std::to_string(most_outcomes) + " times",
                 {}, "Replay a shorter time.");
         }
-        current = row.start;
         add(rehearsal, row);
     });
     guarded([&] {
-        if (current != DT_NOBEGIN) {
-            rehearsal.evaluate_until(std::min(current + bucket, to), from);
-        }
-        rehearsal.evaluate_until(to, from);
+        rehearsal.finish();
         rule.outcomes = std::move(rehearsal.outcomes);
     });
 }
