@@ -46,6 +46,16 @@ class Answer {
         value.type = jbvNull;
         push(value);
     }
+    // A value that is complete: an object's members in jsonb's order, each once.
+    void tree(const JsonbValue& value) {
+        if (state_ == nullptr) {
+            result_ = static_cast<JsonbValue*>(palloc(sizeof(JsonbValue)));
+            *result_ = value;
+        } else {
+            JsonbValue copy = value;
+            push(copy);
+        }
+    }
     void json(Jsonb* jsonb) {
         JsonbValue value;
         JsonbToJsonbValue(jsonb, &value);

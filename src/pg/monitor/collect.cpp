@@ -1,5 +1,7 @@
 // Reports of connections from payloads.
 
+#include <utility>
+
 #include "pg/monitor/assess.hpp"
 #include "pg/monitor/operations.hpp"
 #include "pg/monitor/statement.hpp"
@@ -9,38 +11,87 @@ namespace pg::monitor {
 
 namespace {
 
-Statement insert_reports{
-    "INSERT INTO @extschema@.realtime_connection_metrics"
-    "       (tenant_id, connection_id, subscription_type, total_messages_received, total_messages_sent,"
-    "        avg_response_time_ms, error_count, retry_count, bytes_transferred, cpu_usage, memory_usage,"
-    "        connection_count, connection_quality, health_score)"
-    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
-    {"uuid[]", "text[]", "text[]", "int8[]", "int8[]", "float8[]", "int8[]", "int4[]", "int8[]", "float8[]",
-     "float8[]", "int4[]", "@extschema@.connection_quality[]", "numeric[]"}};
+// The rows come as one array of the table's own type: an array of each column would be unpacked into a tuplestore of its own.
+#define PG_REALTIME_REPORT_COLUMNS                                                                           \
+    "tenant_id, connection_id, subscription_type, total_messages_received, total_messages_sent,"             \
+    " avg_response_time_ms, error_count, retry_count, bytes_transferred, cpu_usage, memory_usage,"           \
+    " connection_count, connection_quality, health_score"
+Statement insert_reports{"INSERT INTO @extschema@.realtime_connection_metrics (" PG_REALTIME_REPORT_COLUMNS
+                         ")"
+                         " SELECT " PG_REALTIME_REPORT_COLUMNS " FROM unnest($1)",
+                         {"@extschema@.realtime_connection_metrics[]"}};
+#undef PG_REALTIME_REPORT_COLUMNS
 
 constexpr double most_milliseconds = 1e12, most_percent = 1e6, most_megabytes = 1e12;
 
-struct Columns {
-    Column tenants, connections, subscriptions, received, sent, response, errors, retries, bytes, cpu, memory,
-        count, quality, score;
+enum Field {
+    tenant_id,
+    connection_id,
+    subscription_type,
+    total_messages_received,
+    total_messages_sent,
+    avg_response_time_ms,
+    error_count,
+    retry_count,
+    bytes_transferred,
+    cpu_usage,
+    memory_usage,
+    connection_count,
+    connection_quality,
+    health_score,
+    column_count
+};
+constexpr const char* column_names[column_count] = {"tenant_id",           "connection_id",
+                                                    "subscription_type",   "total_messages_received",
+                                                    "total_messages_sent", "avg_response_time_ms",
+                                                    "error_count",         "retry_count",
+                                                    "bytes_transferred",   "cpu_usage",
+                                                    "memory_usage",        "connection_count",
+                                                    "connection_quality",  "health_score"};
+
+// Rows of the table. Those columns that are not set take their defaults when they are inserted.
+struct Rows {
+    TupleDesc descriptor;
+    int places[column_count];
+    Datum* values; // of the row that is being made
+    bool* nulls;
+    Column rows;
+
+    void set(Field column, Datum value) {
+        values[places[column]] = value;
+        nulls[places[column]] = false;
+    }
+    void set(Field column, const std::optional<double>& number) {
+        if (number) {
+            set(column, Float8GetDatum(*number));
+        }
+    }
+    void finish_row() {
+        push(rows, HeapTupleGetDatum(heap_form_tuple(descriptor, values, nulls)));
+        memset(nulls, true, static_cast<Size>(descriptor->natts));
+    }
 };
 
-Columns columns_for(int count) {
-    const auto room = static_cast<Size>(count);
-    return {make_column_of(UUIDOID, room),
-            make_column_of(TEXTOID, room),
-            make_column_of(TEXTOID, room),
-            make_column_of(INT8OID, room),
-            make_column_of(INT8OID, room),
-            make_column_of(FLOAT8OID, room),
-            make_column_of(INT8OID, room),
-            make_column_of(INT4OID, room),
-            make_column_of(INT8OID, room),
-            make_column_of(FLOAT8OID, room),
-            make_column_of(FLOAT8OID, room),
-            make_column_of(INT4OID, room),
-            make_column_of(type_named("@extschema@.connection_quality"), room),
-            make_column_of(NUMERICOID, room)};
+Rows rows_for(int count) {
+    Rows rows{};
+    const Oid type = type_named("@extschema@.realtime_connection_metrics");
+    rows.descriptor = lookup_rowtype_tupdesc(type, -1);
+    for (int column = 0; column < column_count; ++column) {
+        const int place = SPI_fnumber(rows.descriptor, column_names[column]);
+        if (place <= 0) {
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                            errmsg("table \"realtime_connection_metrics\" has no column \"%s\"",
+                                   column_names[column]),
+                            errhint("DROP EXTENSION pg_realtime; CREATE EXTENSION pg_realtime;")));
+        }
+        rows.places[column] = place - 1;
+    }
+    const auto attributes = static_cast<Size>(rows.descriptor->natts);
+    rows.values = static_cast<Datum*>(palloc0(sizeof(Datum) * attributes));
+    rows.nulls = static_cast<bool*>(palloc(attributes));
+    memset(rows.nulls, true, attributes);
+    rows.rows = make_column_of(type, static_cast<Size>(count));
+    return rows;
 }
 
 // Labels as Datums, looked up once a call.
@@ -65,19 +116,76 @@ int64 counter(const Object& metrics, const char* key, int64 most = PG_INT64_MAX)
     return value;
 }
 
-void push_measure(Column& column, const Object& object, const char* key, double most,
-                  std::optional<double>* value) {
+std::optional<double> measure(const Object& object, const char* key, double most) {
     double number = 0;
-    if (object.number(key, most, &number)) {
-        *value = number;
-        push(column, Float8GetDatum(number));
-    } else {
-        push_null(column);
-    }
+    return object.number(key, most, &number) ? std::optional<double>(number) : std::nullopt;
 }
 
-void add(const Object& report, const Defaults& defaults, Columns& columns, Qualities& qualities,
-         Answer& answer) {
+// What all answers of a call share.
+struct Answers {
+    JsonbValue time;
+    pg_uuid_t tenant;
+    JsonbValue tenant_text; // of that tenant: most calls are about one
+    JsonbValue* values;
+};
+
+JsonbValue json_text(const char* text, int length) {
+    JsonbValue value;
+    value.type = jbvString;
+    value.val.string.val = const_cast<char*>(text);
+    value.val.string.len = length;
+    return value;
+}
+
+JsonbValue json_text(const char* text) {
+    return json_text(text, static_cast<int>(strlen(text)));
+}
+
+Answers answers_for(int count) {
+    constexpr Size room = 160; // the server's longest date has 128
+    Answers answers{};
+    char* time = static_cast<char*>(palloc(room));
+    answers.time = json_text(JsonEncodeDateTime(
+        time, TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), TIMESTAMPTZOID, nullptr));
+    answers.values = static_cast<JsonbValue*>(palloc(sizeof(JsonbValue) * static_cast<Size>(count + 1)));
+    return answers;
+}
+
+// Members of an object in jsonb's order: shorter names first.
+JsonbValue answer_of(Answers& answers, const pg_uuid_t& tenant, const Text& connection,
+                     const Text& subscription, metric::Quality quality, const std::optional<Numeric>& score) {
+    if (answers.tenant_text.val.string.val == nullptr ||
+        memcmp(answers.tenant.data, tenant.data, UUID_LEN) != 0) {
+        answers.tenant = tenant;
+        answers.tenant_text =
+            json_text(DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&tenant))));
+    }
+    JsonbValue score_value;
+    score_value.type = jbvNull;
+    if (score) {
+        score_value.type = jbvNumeric;
+        score_value.val.numeric = *score;
+    }
+    const std::pair<const char*, JsonbValue> members[] = {
+        {"tenantId", answers.tenant_text},
+        {"recordedAt", answers.time},
+        {"healthScore", score_value},
+        {"connectionId", json_text(connection.data, connection.length)},
+        {"subscriptionType", json_text(subscription.data, subscription.length)},
+        {"connectionQuality", json_text(word_of(quality))}};
+    JsonbValue object;
+    object.type = jbvObject;
+    object.val.object.nPairs = static_cast<int>(std::size(members));
+    object.val.object.pairs = static_cast<JsonbPair*>(palloc(sizeof(JsonbPair) * std::size(members)));
+    for (Size index = 0; index < std::size(members); ++index) {
+        object.val.object.pairs[index] = {json_text(members[index].first), members[index].second,
+                                          static_cast<uint32>(index)};
+    }
+    return object;
+}
+
+JsonbValue add(const Object& report, const Defaults& defaults, Rows& rows, Qualities& qualities,
+               Answers& answers) {
     const pg_uuid_t tenant = tenant_of(report, defaults);
     Text connection = report.text("connectionId");
     if (connection.missing()) {
@@ -92,76 +200,66 @@ void add(const Object& report, const Defaults& defaults, Columns& columns, Quali
     const Object metrics = report.object("metrics", &metrics_place);
     const Object health = report.object("healthData", &health_place);
 
-    push_uuid(columns.tenants, tenant.data);
-    push(columns.connections, text_datum(connection));
-    push(columns.subscriptions, text_datum(subscription));
+    rows.set(tenant_id, UUIDPGetDatum(&tenant));
+    rows.set(connection_id, text_datum(connection));
+    rows.set(subscription_type, text_datum(subscription));
     Reported reported{};
-    std::optional<double> cpu;
     reported.messages_received = counter(metrics, "messagesReceived");
-    push(columns.received, Int64GetDatum(reported.messages_received));
-    push(columns.sent, Int64GetDatum(counter(metrics, "messagesSent")));
-    push_measure(columns.response, metrics, "avgResponseTime", most_milliseconds, &reported.response_time_ms);
+    rows.set(total_messages_received, Int64GetDatum(reported.messages_received));
+    rows.set(total_messages_sent, Int64GetDatum(counter(metrics, "messagesSent")));
+    reported.response_time_ms = measure(metrics, "avgResponseTime", most_milliseconds);
+    rows.set(avg_response_time_ms, reported.response_time_ms);
     reported.errors = counter(metrics, "errorCount");
-    push(columns.errors, Int64GetDatum(reported.errors));
+    rows.set(error_count, Int64GetDatum(reported.errors));
     reported.retries = counter(metrics, "retryCount", PG_INT32_MAX);
-    push(columns.retries, Int32GetDatum(static_cast<int32>(reported.retries)));
-    push(columns.bytes, Int64GetDatum(counter(metrics, "bytesTransferred")));
-    push_measure(columns.cpu, health, "cpuUsage", most_percent, &cpu);
-    push_measure(columns.memory, health, "memoryUsage", most_megabytes, &reported.memory_megabytes);
+    rows.set(retry_count, Int32GetDatum(static_cast<int32>(reported.retries)));
+    rows.set(bytes_transferred, Int64GetDatum(counter(metrics, "bytesTransferred")));
+    rows.set(cpu_usage, measure(health, "cpuUsage", most_percent));
+    reported.memory_megabytes = measure(health, "memoryUsage", most_megabytes);
+    rows.set(memory_usage, reported.memory_megabytes);
     int64 connections = 0;
     if (health.integer("connectionCount", PG_INT32_MAX, &connections)) {
-        push(columns.count, Int32GetDatum(static_cast<int32>(connections)));
-    } else {
-        push_null(columns.count);
+        rows.set(connection_count, Int32GetDatum(static_cast<int32>(connections)));
     }
     const metric::Quality quality = quality_of(reported);
-    push(columns.quality, datum_of(qualities, quality, columns.quality.type));
-    const std::optional<metric::HealthScore> score = score_of(reported);
-    score ? push(columns.score, NumericGetDatum(score_numeric(*score))) : push_null(columns.score);
-
-    answer.begin_object();
-    answer.key("tenantId");
-    answer.uuid(tenant);
-    answer.key("connectionId");
-    answer.text(connection.data, connection.length);
-    answer.key("subscriptionType");
-    answer.text(subscription.data, subscription.length);
-    answer.key("connectionQuality");
-    answer.text(word_of(quality));
-    answer.key("healthScore");
-    score ? answer.number(score_numeric(*score)) : answer.null();
-    answer.key("recordedAt");
-    answer.time(GetCurrentTransactionStartTimestamp());
-    answer.end_object();
+    rows.set(connection_quality,
+             datum_of(qualities, quality,
+                      TupleDescAttr(rows.descriptor, rows.places[connection_quality])->atttypid));
+    const std::optional<metric::HealthScore> computed = score_of(reported);
+    std::optional<Numeric> score;
+    if (computed) {
+        score = score_numeric(*computed);
+        rows.set(health_score, NumericGetDatum(*score));
+    }
+    rows.finish_row();
+    return answer_of(answers, tenant, connection, subscription, quality, score);
 }
 
 } // namespace
 
 void collect_metrics(const Items& items, const Defaults& defaults, Answer& answer) {
-    Columns columns = columns_for(items.count());
+    Rows rows = rows_for(items.count());
     Qualities qualities{};
-    if (items.is_array()) {
-        answer.begin_array();
-    }
+    Answers answers = answers_for(items.count());
     for (int index = 0; index < items.count(); ++index) {
         Place place;
-        add(items.item(index, &place), defaults, columns, qualities, answer);
+        answers.values[index] = add(items.item(index, &place), defaults, rows, qualities, answers);
     }
+    ReleaseTupleDesc(rows.descriptor);
     if (items.is_array()) {
-        answer.end_array();
+        JsonbValue array;
+        array.type = jbvArray;
+        array.val.array.nElems = items.count();
+        array.val.array.elems = answers.values;
+        array.val.array.rawScalar = false;
+        answer.tree(array);
+    } else {
+        answer.tree(answers.values[0]);
     }
-    if (items.count() == 0) {
-        return;
+    if (items.count() > 0) {
+        Datum arguments[] = {array_of(rows.rows)};
+        (void)run(insert_reports, arguments, nullptr, false);
     }
-    Column* const all[] = {&columns.tenants, &columns.connections, &columns.subscriptions, &columns.received,
-                           &columns.sent,    &columns.response,    &columns.errors,        &columns.retries,
-                           &columns.bytes,   &columns.cpu,         &columns.memory,        &columns.count,
-                           &columns.quality, &columns.score};
-    Datum arguments[lengthof(all)];
-    for (Size index = 0; index < lengthof(all); ++index) {
-        arguments[index] = array_of(*all[index]);
-    }
-    (void)run(insert_reports, arguments, nullptr, false);
 }
 
 } // namespace pg::monitor
