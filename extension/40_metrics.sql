@@ -5,8 +5,8 @@
 
 CREATE TABLE @extschema@.realtime_connection_metrics (
   tenant_id uuid NOT NULL,
-  subscription_type text COLLATE "C" NOT NULL CHECK (length(subscription_type) BETWEEN 1 AND 255 AND subscription_type <> '*'),
-  connection_id text COLLATE "C" NOT NULL CHECK (length(connection_id) BETWEEN 1 AND 255),
+  subscription_type text COLLATE "C" NOT NULL CHECK (octet_length(subscription_type) BETWEEN 1 AND 255 AND subscription_type <> '*'),
+  connection_id text COLLATE "C" NOT NULL CHECK (octet_length(connection_id) BETWEEN 1 AND 255),
   total_messages_received bigint NOT NULL DEFAULT 0 CHECK (total_messages_received >= 0),
   total_messages_sent bigint NOT NULL DEFAULT 0 CHECK (total_messages_sent >= 0),
   avg_response_time_ms double precision CHECK (avg_response_time_ms >= 0 AND avg_response_time_ms < 'infinity'),
@@ -45,7 +45,7 @@ CREATE INDEX realtime_connection_metrics_new ON @extschema@.realtime_connection_
 
 CREATE TABLE @extschema@.realtime_metric_samples (
   tenant_id uuid NOT NULL,
-  subscription_type text COLLATE "C" NOT NULL CHECK (length(subscription_type) BETWEEN 1 AND 255),
+  subscription_type text COLLATE "C" NOT NULL CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
   metric text COLLATE "C" NOT NULL CHECK (metric ~ '^[a-z][a-z0-9_]{0,62}$'),
   value double precision NOT NULL CHECK (value > '-infinity' AND value < 'infinity'),
   recorded_at timestamptz NOT NULL DEFAULT now(),
@@ -63,7 +63,7 @@ CREATE INDEX realtime_metric_samples_new ON @extschema@.realtime_metric_samples 
 
 CREATE TABLE @extschema@.realtime_connections (
   tenant_id uuid NOT NULL,
-  subscription_type text COLLATE "C" NOT NULL CHECK (length(subscription_type) BETWEEN 1 AND 255),
+  subscription_type text COLLATE "C" NOT NULL CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
   connection_id text COLLATE "C" NOT NULL,
   total_messages_received bigint NOT NULL,
   total_messages_sent bigint NOT NULL,
@@ -103,7 +103,7 @@ COMMENT ON COLUMN @extschema@.realtime_connections.last_heartbeat_at IS 'When it
 
 CREATE TABLE @extschema@.realtime_health_status (
   tenant_id uuid NOT NULL,
-  subscription_type text COLLATE "C" NOT NULL CHECK (length(subscription_type) BETWEEN 1 AND 255),
+  subscription_type text COLLATE "C" NOT NULL CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
   status @extschema@.realtime_health NOT NULL DEFAULT 'unknown',
   active_connections integer NOT NULL DEFAULT 0 CHECK (active_connections >= 0),
   stale_connections integer NOT NULL DEFAULT 0 CHECK (stale_connections >= 0),
@@ -149,7 +149,7 @@ COMMENT ON COLUMN @extschema@.realtime_health_status.reported IS 'Whether a user
 
 CREATE TABLE @extschema@.realtime_metric_rollups (
   tenant_id uuid NOT NULL,
-  subscription_type text COLLATE "C" NOT NULL CHECK (length(subscription_type) BETWEEN 1 AND 255),
+  subscription_type text COLLATE "C" NOT NULL CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
   resolution integer NOT NULL CHECK (resolution IN (10, 60, 3600)),
   bucket_start timestamptz NOT NULL,
   reports bigint NOT NULL,
@@ -193,7 +193,7 @@ COMMENT ON COLUMN @extschema@.realtime_metric_rollups.health_score IS 'Health at
 
 CREATE TABLE @extschema@.realtime_sample_rollups (
   tenant_id uuid NOT NULL,
-  subscription_type text COLLATE "C" NOT NULL CHECK (length(subscription_type) BETWEEN 1 AND 255),
+  subscription_type text COLLATE "C" NOT NULL CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
   metric text COLLATE "C" NOT NULL,
   resolution integer NOT NULL CHECK (resolution IN (10, 60, 3600)),
   bucket_start timestamptz NOT NULL,
@@ -221,7 +221,7 @@ COMMENT ON COLUMN @extschema@.realtime_sample_rollups.distribution IS 'All of th
 
 CREATE TABLE @extschema@.realtime_ingest_positions (
   tenant_id uuid NOT NULL,
-  subscription_type text COLLATE "C" NOT NULL CHECK (length(subscription_type) BETWEEN 1 AND 255),
+  subscription_type text COLLATE "C" NOT NULL CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
   consumed pg_snapshot NOT NULL,
   PRIMARY KEY (tenant_id, subscription_type)
 ) WITH (fillfactor = 50);
@@ -234,12 +234,12 @@ COMMENT ON COLUMN @extschema@.realtime_ingest_positions.consumed IS 'The snapsho
 CREATE TABLE @extschema@.realtime_subscription_events (
   tenant_id uuid NOT NULL,
   event_id uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
-  connection_id text COLLATE "C" CHECK (length(connection_id) BETWEEN 1 AND 255),
-  subscription_type text COLLATE "C" CHECK (length(subscription_type) BETWEEN 1 AND 255),
-  event_type text NOT NULL CHECK (length(event_type) BETWEEN 1 AND 255),
-  channel text CHECK (length(channel) <= 255),
+  connection_id text COLLATE "C" CHECK (octet_length(connection_id) BETWEEN 1 AND 255),
+  subscription_type text COLLATE "C" CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
+  event_type text NOT NULL CHECK (octet_length(event_type) BETWEEN 1 AND 255),
+  channel text CHECK (octet_length(channel) <= 255),
   detail jsonb NOT NULL DEFAULT '{}',
-  correlation_id text CHECK (length(correlation_id) <= 255),
+  correlation_id text CHECK (octet_length(correlation_id) <= 255),
   occurred_at timestamptz NOT NULL DEFAULT now()
 ) PARTITION BY RANGE (occurred_at);
 COMMENT ON TABLE @extschema@.realtime_subscription_events IS
@@ -259,8 +259,8 @@ CREATE TYPE @extschema@.batch_status AS ENUM ('processing', 'completed', 'partia
 COMMENT ON TYPE @extschema@.batch_status IS 'partial: some items of the batch failed; failed: all of them.';
 CREATE TABLE @extschema@.batch_processing_logs (
   tenant_id uuid NOT NULL,
-  batch_id text COLLATE "C" NOT NULL CHECK (length(batch_id) BETWEEN 1 AND 255),
-  operation_type text CHECK (length(operation_type) <= 255),
+  batch_id text COLLATE "C" NOT NULL CHECK (octet_length(batch_id) BETWEEN 1 AND 255),
+  operation_type text CHECK (octet_length(operation_type) <= 255),
   item_count integer NOT NULL DEFAULT 0 CHECK (item_count >= 0),
   succeeded_count integer NOT NULL DEFAULT 0 CHECK (succeeded_count >= 0),
   failed_count integer NOT NULL DEFAULT 0 CHECK (failed_count >= 0),
@@ -287,7 +287,7 @@ CREATE INDEX batch_processing_logs_time ON @extschema@.batch_processing_logs (te
 
 CREATE TABLE @extschema@.realtime_batches (
   tenant_id uuid NOT NULL,
-  batch_id text COLLATE "C" NOT NULL CHECK (length(batch_id) BETWEEN 1 AND 255),
+  batch_id text COLLATE "C" NOT NULL CHECK (octet_length(batch_id) BETWEEN 1 AND 255),
   request_hash bytea NOT NULL,
   response jsonb,
   created_at timestamptz NOT NULL DEFAULT now(),
@@ -303,9 +303,9 @@ COMMENT ON COLUMN @extschema@.realtime_batches.created_at IS 'When it was begun.
 
 CREATE TABLE @extschema@.realtime_subscriptions (
   tenant_id uuid NOT NULL,
-  connection_id text COLLATE "C" NOT NULL CHECK (length(connection_id) BETWEEN 1 AND 255),
-  channel text COLLATE "C" NOT NULL CHECK (length(channel) BETWEEN 1 AND 255),
-  subscription_type text COLLATE "C" CHECK (length(subscription_type) BETWEEN 1 AND 255),
+  connection_id text COLLATE "C" NOT NULL CHECK (octet_length(connection_id) BETWEEN 1 AND 255),
+  channel text COLLATE "C" NOT NULL CHECK (octet_length(channel) BETWEEN 1 AND 255),
+  subscription_type text COLLATE "C" CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
   filter jsonb NOT NULL DEFAULT '{}',
   subscribed_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, connection_id, channel)

@@ -92,8 +92,8 @@ COMMENT ON COLUMN @extschema@.realtime_worker_status.reports IS 'Reports and sam
 COMMENT ON COLUMN @extschema@.realtime_worker_status.ignored IS 'Reports, samples and subscriptions beyond pg_realtime.max_subscription_types, max_connections or max_metrics: stored and not judged.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.rules_evaluated IS 'Rule instances judged, over all passes.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.transitions IS 'Alerts that opened, escalated or ended, over all passes.';
-COMMENT ON COLUMN @extschema@.realtime_worker_status.dirty_keys IS 'Subscriptions that wait to be looked at now.';
-COMMENT ON COLUMN @extschema@.realtime_worker_status.overflows IS 'How often more subscriptions waited than pg_realtime.dirty_keys; then all were looked at.';
+COMMENT ON COLUMN @extschema@.realtime_worker_status.dirty_keys IS 'Subscriptions that wait to be looked at now, and tenants of which more wait than is remembered by name.';
+COMMENT ON COLUMN @extschema@.realtime_worker_status.overflows IS 'How often more subscriptions of a tenant waited than its share of pg_realtime.dirty_keys; then all of that tenant were looked at.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.errors IS 'Passes that failed; the worker tries again.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.last_error IS 'Message of the last error.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.last_error_at IS 'Time of the last error.';

@@ -34,6 +34,7 @@ ALERT_SOURCES = \
 	src/alert/message.cpp
 
 MONITOR_SOURCES = \
+	src/monitor/marks.cpp \
 	src/monitor/rule_list.cpp \
 	src/monitor/engine.cpp \
 	src/monitor/outgoing.cpp \
@@ -156,6 +157,7 @@ PG_SOURCES = \
 	src/pg/monitor/load.cpp \
 	src/pg/monitor/rule_row.cpp \
 	src/pg/monitor/configuration.cpp \
+	src/pg/monitor/keys.cpp \
 	src/pg/monitor/scan.cpp \
 	src/pg/monitor/ingest.cpp \
 	src/pg/monitor/store.cpp \
@@ -163,6 +165,7 @@ PG_SOURCES = \
 	src/pg/monitor/pass.cpp \
 	src/pg/monitor/run_pass.cpp \
 	src/pg/monitor/dirty.cpp \
+	src/pg/monitor/marking.cpp \
 	src/pg/monitor/triggers.cpp \
 	src/pg/monitor/payload.cpp \
 	src/pg/monitor/caller.cpp \

@@ -1,83 +1,47 @@
 #include "pg/monitor/dirty.hpp"
 
+#include <algorithm>
+
 #include "pg/monitor/settings.hpp"
+#include "pg/monitor/shared_memory.hpp"
 
 namespace pg::monitor {
 
+Shared* shared = nullptr;
+int own_database = -1;
+
+// A tenant may fill a sixteenth of what there is for all.
+core::Marks::Room room_for_marks() {
+    constexpr uint32 average_key = 48;
+    const auto keys = static_cast<uint32>(settings::dirty_keys);
+    return {keys, std::max(keys / 16, 64U), std::max(keys / 4, 64U), keys * average_key};
+}
+
 namespace {
 
-// A key in an arena: the tenant, the length of the name, the name.
-constexpr Size key_head = UUID_LEN + 2;
-constexpr Size average_key = 48;
-
-// Marks of one database, in shared memory.
-struct Database {
-    Oid database; // InvalidOid: free
-    bool absent;  // the worker found no extension
-    bool everything, rules_changed, prepared;
-    int tenant_count;
-    pg_uuid_t tenants[64]; // whose configuration was changed
-    int key_count;
-    Size arena_used;
-    TimestampTz held_until;
-    PGPROC* worker; // null: none
-    WorkerStatus status;
-    // Behind it: uint64 hashes[settings::dirty_keys * 2], uint32 used[settings::dirty_keys] (places of hashes that are not
-    // empty), then the arena.
-};
-
-struct Shared {
-    LWLock* lock;
-    PGPROC* launcher;
-    int request_count;
-    Oid requests[64]; // databases that may have got the extension
-    bool requests_overflown;
-};
-
-Shared* shared = nullptr;
 char* databases = nullptr;
-int own_database = -1;
 
 shmem_request_hook_type previous_request_hook = nullptr;
 shmem_startup_hook_type previous_startup_hook = nullptr;
 
-Size hash_places() {
-    return static_cast<Size>(settings::dirty_keys) * 2;
-}
-
-Size used_size() {
-    return MAXALIGN(static_cast<Size>(settings::dirty_keys) * sizeof(uint32));
-}
-
-Size arena_size() {
-    return static_cast<Size>(settings::dirty_keys) * average_key;
-}
-
 Size database_size() {
-    return MAXALIGN(sizeof(Database)) + hash_places() * sizeof(uint64) + used_size() + MAXALIGN(arena_size());
+    return MAXALIGN(sizeof(Database)) + MAXALIGN(room_for_marks().bytes());
 }
 
 Size shared_size() {
     return MAXALIGN(sizeof(Shared)) + database_size() * static_cast<Size>(settings::max_databases);
 }
 
+} // namespace
+
 Database& database_at(int index) {
     return *reinterpret_cast<Database*>(databases + database_size() * static_cast<Size>(index));
 }
 
-uint64* hashes_of(Database& database) {
-    return reinterpret_cast<uint64*>(reinterpret_cast<char*>(&database) + MAXALIGN(sizeof(Database)));
+core::Marks marks_of(Database& database) {
+    return {reinterpret_cast<char*>(&database) + MAXALIGN(sizeof(Database)), room_for_marks()};
 }
 
-uint32* used_of(Database& database) {
-    return reinterpret_cast<uint32*>(hashes_of(database) + hash_places());
-}
-
-char* arena_of(Database& database) {
-    return reinterpret_cast<char*>(used_of(database)) + used_size();
-}
-
-// Under the lock.
 int place_of(Oid oid) {
     for (int index = 0; index < settings::max_databases; ++index) {
         if (database_at(index).database == oid) {
@@ -86,6 +50,21 @@ int place_of(Oid oid) {
     }
     return -1;
 }
+
+void add_tenant(pg_uuid_t* tenants, int* count, int room, const pg_uuid_t& tenant, bool* all) {
+    for (int index = 0; index < *count; ++index) {
+        if (memcmp(tenants[index].data, tenant.data, UUID_LEN) == 0) {
+            return;
+        }
+    }
+    if (*count == room) {
+        *all = true;
+    } else {
+        tenants[(*count)++] = tenant;
+    }
+}
+
+namespace {
 
 // The place that a worker of the database would take; -1 when all are taken. Under the lock.
 int place_for(Oid oid) {
@@ -120,157 +99,11 @@ void start_memory() {
     if (!found) {
         memset(memory, 0, shared_size());
         shared->lock = &GetNamedLWLockTranche("pg_realtime")->lock;
+        if (!pg_strong_random(&shared->seed, sizeof(shared->seed))) {
+            shared->seed = static_cast<uint64>(GetCurrentTimestamp());
+        }
     }
     LWLockRelease(AddinShmemInitLock);
-}
-
-// Marks of the current transaction. Fixed memory: nothing may fail at commit, and a mark costs no allocation.
-constexpr int most_local_keys = 256;
-constexpr int local_places = most_local_keys * 2;
-
-struct Local {
-    bool any;
-    bool everything, rules_changed, wake_launcher;
-    int tenant_count;
-    pg_uuid_t tenants[64];
-    int key_count;
-    uint64 hashes[local_places];
-    Size arena_used;
-    char arena[16384];
-};
-
-Local local{};
-uint64 last_hash = 0; // of the key that was marked last: most transactions write about one
-bool callback_registered = false;
-
-// Finds the place of a hash in an open-addressing table, its own or an empty one. The table is never full.
-Size find_hash(const uint64* places, Size count, uint64 hash) {
-    Size at = hash % count;
-    while (places[at] != hash && places[at] != 0) {
-        at = (at + 1) % count;
-    }
-    return at;
-}
-
-void clear_local() {
-    if (local.key_count > 0) {
-        memset(local.hashes, 0, sizeof(local.hashes));
-    }
-    local.any = local.everything = local.rules_changed = local.wake_launcher = false;
-    local.tenant_count = 0;
-    local.key_count = 0;
-    local.arena_used = 0;
-    last_hash = 0;
-}
-
-void add_tenant(pg_uuid_t* tenants, int* count, int room, const pg_uuid_t& tenant, bool* all) {
-    for (int index = 0; index < *count; ++index) {
-        if (memcmp(tenants[index].data, tenant.data, UUID_LEN) == 0) {
-            return;
-        }
-    }
-    if (*count == room) {
-        *all = true;
-    } else {
-        tenants[(*count)++] = tenant;
-    }
-}
-
-void publish_keys(Database& database) {
-    const char* at = local.arena;
-    for (int index = 0; index < local.key_count && !database.everything; ++index) {
-        uint16 length = 0;
-        memcpy(&length, at + UUID_LEN, sizeof(length));
-        const Size size = key_head + length;
-        uint64 hash =
-            hash_bytes_extended(reinterpret_cast<const unsigned char*>(at), static_cast<int>(size), 0);
-        hash = hash == 0 ? 1 : hash;
-        uint64* hashes = hashes_of(database);
-        if (const Size place = find_hash(hashes, hash_places(), hash); hashes[place] == 0) {
-            if (database.key_count == settings::dirty_keys || database.arena_used + size > arena_size()) {
-                database.everything = true;
-                database.status.overflows += 1;
-                break;
-            }
-            hashes[place] = hash;
-            used_of(database)[database.key_count] = static_cast<uint32>(place);
-            memcpy(arena_of(database) + database.arena_used, at, size);
-            database.arena_used += size;
-            database.key_count += 1;
-        }
-        at += size;
-    }
-    database.everything = database.everything || local.everything;
-    database.rules_changed = database.rules_changed || local.rules_changed;
-    for (int index = 0; index < local.tenant_count; ++index) {
-        add_tenant(database.tenants, &database.tenant_count, lengthof(database.tenants), local.tenants[index],
-                   &database.rules_changed);
-    }
-}
-
-// After the commit, so that the worker sees what was written. Nothing here can raise an error.
-void publish(bool prepared) {
-    Latch* worker = nullptr;
-    Latch* launcher = nullptr;
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    if (const int place = place_of(MyDatabaseId); place >= 0) {
-        Database& database = database_at(place);
-        if (prepared) {
-            // Who commits it later knows nothing of these marks; the worker looks now and then until it is gone.
-            database.prepared = true;
-        } else {
-            publish_keys(database);
-        }
-        worker = database.worker != nullptr ? &database.worker->procLatch : nullptr;
-    }
-    if (local.wake_launcher) {
-        if (shared->request_count < static_cast<int>(lengthof(shared->requests))) {
-            shared->requests[shared->request_count++] = MyDatabaseId;
-        } else {
-            shared->requests_overflown = true;
-        }
-        launcher = shared->launcher != nullptr ? &shared->launcher->procLatch : nullptr;
-    }
-    LWLockRelease(shared->lock);
-    if (worker != nullptr) {
-        SetLatch(worker);
-    }
-    if (launcher != nullptr) {
-        SetLatch(launcher);
-    }
-}
-
-void at_end_of_transaction(XactEvent event, void* argument) {
-    (void)argument;
-    if (!local.any) {
-        return;
-    }
-    switch (event) {
-    case XACT_EVENT_COMMIT:
-    case XACT_EVENT_PARALLEL_COMMIT:
-        publish(false);
-        clear_local();
-        break;
-    case XACT_EVENT_PREPARE:
-        publish(true);
-        clear_local();
-        break;
-    case XACT_EVENT_ABORT:
-    case XACT_EVENT_PARALLEL_ABORT:
-        clear_local();
-        break;
-    default:
-        break;
-    }
-}
-
-// Registered once in a session: the list of callbacks is walked at the end of every transaction.
-void begin_marking() {
-    local.any = true;
-    if (!callback_registered) {
-        RegisterXactCallback(at_end_of_transaction, nullptr);
-        callback_registered = true;
-    }
 }
 
 } // namespace
@@ -289,50 +122,6 @@ bool shared_memory_exists() {
     return shared != nullptr;
 }
 
-void mark_dirty(const pg_uuid_t& tenant, const char* subscription, Size length) {
-    if (shared == nullptr || local.everything) {
-        return;
-    }
-    begin_marking();
-    char key[key_head + 256];
-    if (length > 255) {
-        local.everything = true;
-        return;
-    }
-    const auto short_length = static_cast<uint16>(length);
-    memcpy(key, tenant.data, UUID_LEN);
-    memcpy(key + UUID_LEN, &short_length, sizeof(short_length));
-    memcpy(key + key_head, subscription, length);
-    const Size size = key_head + length;
-    uint64 hash = hash_bytes_extended(reinterpret_cast<const unsigned char*>(key), static_cast<int>(size), 0);
-    hash = hash == 0 ? 1 : hash;
-    if (hash == last_hash) {
-        return;
-    }
-    last_hash = hash;
-    if (local.key_count == most_local_keys || local.arena_used + size > sizeof(local.arena)) {
-        local.everything = true;
-    } else if (const Size place = find_hash(local.hashes, local_places, hash); local.hashes[place] == 0) {
-        local.hashes[place] = hash;
-        memcpy(local.arena + local.arena_used, key, size);
-        local.arena_used += size;
-        local.key_count += 1;
-    }
-}
-
-void mark_configuration_dirty(const pg_uuid_t* tenant) {
-    if (shared == nullptr) {
-        return;
-    }
-    begin_marking();
-    if (tenant == nullptr) {
-        local.rules_changed = true;
-    } else {
-        add_tenant(local.tenants, &local.tenant_count, lengthof(local.tenants), *tenant,
-                   &local.rules_changed);
-    }
-}
-
 bool attach() {
     if (shared == nullptr) {
         return false;
@@ -343,14 +132,15 @@ bool attach() {
     if (place >= 0 && database_at(place).worker == nullptr) {
         Database& database = database_at(place);
         if (database.database != MyDatabaseId) {
-            memset(&database, 0, database_size());
+            memset(static_cast<void*>(&database), 0, database_size());
             database.database = MyDatabaseId;
         }
         database.absent = false;
-        database.everything = true;
+        marks_of(database).add_everything();
         database.worker = MyProc;
         const WorkerStatus before = database.status;
         database.status = {};
+        database.beyond_limit = database.overflows = 0;
         database.status.errors = before.errors;
         database.status.last_error_at = before.last_error_at;
         strlcpy(database.status.last_error, before.last_error, sizeof(database.status.last_error));
@@ -385,68 +175,6 @@ WorkerStatus* own_status() {
     return own_database < 0 ? nullptr : &database_at(own_database).status;
 }
 
-DirtyKeys take_dirty(bool* prepared) {
-    Database& database = database_at(own_database);
-    DirtyKeys taken{};
-    // Room for all of it before the lock is held: palloc may raise an error.
-    auto* keys = static_cast<DirtyKey*>(palloc(sizeof(DirtyKey) * static_cast<Size>(database.key_count + 1)));
-    auto* arena = static_cast<char*>(palloc(database.arena_used + 1));
-    auto* tenants = static_cast<pg_uuid_t*>(palloc(sizeof(database.tenants)));
-    const int room = database.key_count;
-    const Size arena_room = database.arena_used;
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    taken.everything = database.everything;
-    taken.rules_changed = database.rules_changed;
-    *prepared = database.prepared;
-    memcpy(tenants, database.tenants, sizeof(database.tenants));
-    taken.tenants = tenants;
-    taken.tenant_count = database.tenant_count;
-    const bool all_fit = database.key_count <= room && database.arena_used <= arena_room;
-    const char* at = arena_of(database);
-    Size used = 0;
-    int count = 0;
-    for (; count < database.key_count && count < room; ++count) {
-        uint16 length = 0;
-        memcpy(&length, at + UUID_LEN, sizeof(length));
-        if (used + key_head + length > arena_room) {
-            break;
-        }
-        memcpy(arena + used, at, key_head + length);
-        memcpy(keys[count].tenant.data, arena + used, UUID_LEN);
-        keys[count].subscription = arena + used + key_head;
-        keys[count].length = length;
-        used += key_head + length;
-        at += key_head + length;
-    }
-    for (int index = 0; index < database.key_count; ++index) {
-        hashes_of(database)[used_of(database)[index]] = 0;
-    }
-    if (!all_fit) {
-        // Marks that came in between stay for the next pass; without their hashes they may be marked twice.
-        const Size left = database.arena_used - used;
-        memmove(arena_of(database), arena_of(database) + used, left);
-        database.arena_used = left;
-        database.key_count -= count;
-        SetLatch(MyLatch);
-    } else {
-        database.arena_used = 0;
-        database.key_count = 0;
-    }
-    database.everything = false;
-    database.rules_changed = false;
-    database.tenant_count = 0;
-    LWLockRelease(shared->lock);
-    taken.keys = keys;
-    taken.count = count;
-    return taken;
-}
-
-void forget_prepared() {
-    LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-    database_at(own_database).prepared = false;
-    LWLockRelease(shared->lock);
-}
-
 int all_status(DatabaseStatus** statuses) {
     int count = 0;
     if (shared == nullptr) {
@@ -456,9 +184,13 @@ int all_status(DatabaseStatus** statuses) {
         palloc0(sizeof(DatabaseStatus) * static_cast<Size>(settings::max_databases)));
     LWLockAcquire(shared->lock, LW_SHARED);
     for (int index = 0; index < settings::max_databases; ++index) {
-        const Database& database = database_at(index);
+        Database& database = database_at(index);
         if (database.database != InvalidOid && !database.absent) {
-            (*statuses)[count++] = {database.database, database.key_count, database.status};
+            const core::Marks marks = marks_of(database);
+            DatabaseStatus& to = (*statuses)[count++];
+            to = {database.database, static_cast<int>(marks.waiting()), database.status};
+            to.status.ignored += database.beyond_limit;
+            to.status.overflows = database.overflows;
         }
     }
     LWLockRelease(shared->lock);
@@ -469,15 +201,6 @@ void set_launcher(bool present) {
     LWLockAcquire(shared->lock, LW_EXCLUSIVE);
     shared->launcher = present ? MyProc : nullptr;
     LWLockRelease(shared->lock);
-}
-
-void wake_launcher_at_commit() {
-    if (shared != nullptr) {
-        begin_marking();
-        local.wake_launcher = true;
-        local.everything = true;
-        local.rules_changed = true;
-    }
 }
 
 int take_requests(Oid** requested, bool* all) {
@@ -545,7 +268,8 @@ void hold(Oid oid) {
     if (shared == nullptr) {
         return;
     }
-    constexpr int most_waits = 100; // of 50 ms
+    constexpr int most_waits = 100;
+    constexpr long wait_ms = 50;
     for (int wait = 0; wait < most_waits; ++wait) {
         Latch* worker = nullptr;
         LWLockAcquire(shared->lock, LW_EXCLUSIVE);
@@ -559,8 +283,9 @@ void hold(Oid oid) {
             return;
         }
         SetLatch(worker);
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait_ms, PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
         CHECK_FOR_INTERRUPTS();
-        pg_usleep(50000L);
     }
 }
 

@@ -2,9 +2,15 @@
 //
 // A mark is a hint. What is new is found by transaction, exactly, when a subscription is looked at (ingest.cpp); a mark that
 // is lost only means that this happens at the next regular check.
+//
+// marking.cpp is about the marks, dirty.cpp about what the processes share besides.
 #pragma once
 
+#include <string_view>
+
+#include "monitor/marks.hpp"
 #include "pg/monitor/pass.hpp"
+#include "pg/monitor/row.hpp"
 #include "pg/postgres.hpp"
 
 namespace pg::monitor {
@@ -36,12 +42,17 @@ void detach(bool has_extension);
 // Moves the marks out, into the current memory context. `prepared`: some wait for transactions that are prepared.
 DirtyKeys take_dirty(bool* prepared);
 void forget_prepared();
+// The hash of a mark, not before the shared memory exists.
+uint64 hash_of_mark(const core::Uuid& tenant, std::string_view name);
+// Of these tenants only the subscriptions named there are judged from now on, so that others need no mark. Does nothing in
+// who is no worker.
+void set_full_tenants(const core::FullTenants& full);
 WorkerStatus* own_status(); // of the attached database
 
 // Copies of all databases' status, for realtime_worker_status.
 struct DatabaseStatus {
     Oid database;
-    int dirty_keys;
+    int dirty_keys; // subscriptions that wait by name, and tenants of which too many do
     WorkerStatus status;
 };
 int all_status(DatabaseStatus** statuses);

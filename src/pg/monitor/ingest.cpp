@@ -9,10 +9,6 @@ namespace pg::monitor {
 
 namespace {
 
-// Reports older than this are not looked for: a transaction that stays open for longer brings its reports too late to be
-// of use, and old partitions need not be searched. Shorter than the time for which the model remembers a connection.
-constexpr TimestampTz look_back = 12 * USECS_PER_HOUR;
-
 enum ReportColumn {
     report_connection,
     report_received,
@@ -222,6 +218,8 @@ void on_health(const Found& row, void* user) {
     });
 }
 
+} // namespace
+
 void say_once_that_something_is_ignored() {
     static bool said = false;
     if (!said) {
@@ -236,8 +234,6 @@ void say_once_that_something_is_ignored() {
                               settings::max_metrics)));
     }
 }
-
-} // namespace
 
 Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz now) {
     Ingested ingested{};
@@ -280,6 +276,7 @@ Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz n
         to.watch = places[index].watch;
         if (to.watch == nullptr) {
             ingested.ignored += 1;
+            ingested.full = true;
             continue;
         }
         // What a user wrote counts until a connection reports, so it comes first.

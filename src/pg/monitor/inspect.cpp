@@ -271,9 +271,9 @@ bool wanted_types(const Object& asked, Datum* types) {
     }
     for (int index = 0; index < count; ++index) {
         const JsonbValue* type = getIthJsonbValueFromContainer(list, static_cast<uint32>(index));
-        if (type->type != jbvString || type->val.string.len == 0 || type->val.string.len > 1020) {
+        if (type->type != jbvString || type->val.string.len == 0 || type->val.string.len > 255) {
             const Place array{&asked.place(), "subscriptionTypes", 0}, element{&array, nullptr, index};
-            refuse(element, nullptr, psprintf("must be a text of 1 to 255 characters, not %s", shown(*type)));
+            refuse(element, nullptr, psprintf("must be a text of 1 to 255 bytes, not %s", shown(*type)));
         }
         push_text(column, type->val.string.val, static_cast<Size>(type->val.string.len));
     }

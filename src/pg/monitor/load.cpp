@@ -43,34 +43,6 @@ Statement load_sample_buckets{
     " ORDER BY bucket_start",
     {"int4", "timestamptz"}};
 
-// One step over the index a key, however many rows a key has. Each table has its own walk, because both may have keys that
-// the other has not.
-Statement discover_keys{
-    "WITH RECURSIVE reported AS ("
-    "  (SELECT tenant_id, subscription_type FROM @extschema@.realtime_connection_metrics WHERE recorded_at > "
-    "$1"
-    "    ORDER BY tenant_id, subscription_type LIMIT 1)"
-    "  UNION ALL"
-    "  SELECT n.* FROM reported p CROSS JOIN LATERAL"
-    "    (SELECT m.tenant_id, m.subscription_type FROM @extschema@.realtime_connection_metrics m"
-    "      WHERE (m.tenant_id, m.subscription_type) > (p.tenant_id, p.subscription_type) AND m.recorded_at > "
-    "$1"
-    "      ORDER BY m.tenant_id, m.subscription_type LIMIT 1) n"
-    "), sampled AS ("
-    "  (SELECT tenant_id, subscription_type FROM @extschema@.realtime_metric_samples WHERE recorded_at > $1"
-    "    ORDER BY tenant_id, subscription_type LIMIT 1)"
-    "  UNION ALL"
-    "  SELECT n.* FROM sampled p CROSS JOIN LATERAL"
-    "    (SELECT m.tenant_id, m.subscription_type FROM @extschema@.realtime_metric_samples m"
-    "      WHERE (m.tenant_id, m.subscription_type) > (p.tenant_id, p.subscription_type) AND m.recorded_at > "
-    "$1"
-    "      ORDER BY m.tenant_id, m.subscription_type LIMIT 1) n"
-    ")"
-    " SELECT tenant_id, subscription_type FROM reported UNION SELECT tenant_id, subscription_type FROM "
-    "sampled"
-    " UNION SELECT tenant_id, subscription_type FROM @extschema@.realtime_health_status WHERE reported",
-    {"timestamptz"}};
-
 struct PositionRow {
     core::Uuid tenant;
     std::string_view subscription;
@@ -125,8 +97,17 @@ metric::Sketch sketch_of(std::string_view bytes) {
     return metric::Sketch::read(bytes).value_or(metric::Sketch{});
 }
 
-core::Watch& watch_of(core::Engine& engine, const core::Uuid& tenant, std::string_view subscription) {
-    return engine.watch(engine.tenant(tenant), subscription);
+// Null for those beyond the limit, whose rows may be in the tables from a time when it was higher, or because users may write
+// them.
+core::Watch* watch_of(core::Engine& engine, const core::Uuid& id, std::string_view subscription) {
+    core::Tenant& tenant = engine.tenant(id);
+    const auto known = tenant.watches.find(subscription);
+    if (known != tenant.watches.end()) {
+        return known->second.get();
+    }
+    return tenant.watches.size() >= static_cast<Size>(settings::max_subscription_types)
+               ? nullptr
+               : &engine.watch(tenant, subscription);
 }
 
 void load_data(core::Engine& engine, TimestampTz now) {
@@ -136,7 +117,9 @@ void load_data(core::Engine& engine, TimestampTz now) {
             return PositionRow{row.uuid(1), row.text(2), row.text(3)};
         },
         [&](const PositionRow& row) {
-            watch_of(engine, row.tenant, row.subscription).position = row.consumed;
+            if (core::Watch* watch = watch_of(engine, row.tenant, row.subscription); watch != nullptr) {
+                watch->position = row.consumed;
+            }
         });
 
     for_each_row<HealthRow>(
@@ -146,10 +129,11 @@ void load_data(core::Engine& engine, TimestampTz now) {
                              status_named(row.text(3)).value_or(metric::Status::Unknown), row.number(4)};
         },
         [&](const HealthRow& row) {
-            core::Watch& watch = watch_of(engine, row.tenant, row.subscription);
-            watch.has_health = true;
-            watch.health.status = row.status;
-            watch.health.score = row.score;
+            if (core::Watch* watch = watch_of(engine, row.tenant, row.subscription); watch != nullptr) {
+                watch->has_health = true;
+                watch->health.status = row.status;
+                watch->health.score = row.score;
+            }
         });
 
     const metric::Limits& limits = engine.limits();
@@ -172,7 +156,9 @@ void load_data(core::Engine& engine, TimestampTz now) {
             return result;
         },
         [&](const ConnectionRow& row) {
-            watch_of(engine, row.tenant, row.subscription).data.load_connection(row.id, row.connection);
+            if (core::Watch* watch = watch_of(engine, row.tenant, row.subscription); watch != nullptr) {
+                watch->data.load_connection(row.id, row.connection);
+            }
         });
 
     const metric::Time kept[] = {limits.keep_fine, limits.keep_minutes, limits.keep_hours};
@@ -215,8 +201,9 @@ void load_data(core::Engine& engine, TimestampTz now) {
                 bucket.memory_count = row.memory_count;
                 bucket.memory_max = row.memory_max;
                 bucket.health_score = row.health_score;
-                watch_of(engine, row.tenant, row.subscription)
-                    .data.load_bucket(row.resolution, std::move(bucket));
+                if (core::Watch* watch = watch_of(engine, row.tenant, row.subscription); watch != nullptr) {
+                    watch->data.load_bucket(row.resolution, std::move(bucket));
+                }
             });
         for_each_row<SampleBucketRow>(
             load_sample_buckets, arguments, nullptr,
@@ -242,8 +229,9 @@ void load_data(core::Engine& engine, TimestampTz now) {
                 bucket.max = row.max;
                 bucket.last = row.last;
                 bucket.distribution = sketch_of(row.distribution);
-                watch_of(engine, row.tenant, row.subscription)
-                    .data.load_sample_bucket(row.metric, row.resolution, std::move(bucket));
+                if (core::Watch* watch = watch_of(engine, row.tenant, row.subscription); watch != nullptr) {
+                    watch->data.load_sample_bucket(row.metric, row.resolution, std::move(bucket));
+                }
             });
     }
 }
@@ -288,36 +276,6 @@ Model& current_model(int64 generation, TimestampTz now, bool* fresh) {
     model.extension = extension;
     *fresh = true;
     return model;
-}
-
-int list_keys(Model& of, bool discover, KeyReference** keys) {
-    Size room = 0;
-    uint64 discovered = 0;
-    SPITupleTable* table = nullptr;
-    if (discover) {
-        Datum since[1] = {TimestampTzGetDatum(GetCurrentTimestamp() - 12 * USECS_PER_HOUR)};
-        discovered = run(discover_keys, since, nullptr, true);
-        table = SPI_tuptable;
-    }
-    for (const auto& [id, tenant] : of.engine->tenants()) {
-        room += tenant->watches.size();
-    }
-    *keys = static_cast<KeyReference*>(palloc(sizeof(KeyReference) * (room + discovered + 1)));
-    int count = 0;
-    for (const auto& [id, tenant] : of.engine->tenants()) {
-        for (const auto& [name, watch] : tenant->watches) {
-            (*keys)[count++] = {id, name.data(), name.size()};
-        }
-    }
-    for (uint64 index = 0; index < discovered; ++index) {
-        const Row row(table, index);
-        const core::Uuid tenant = row.uuid(1);
-        const std::string_view subscription = row.text(2);
-        if (of.engine->find(tenant, subscription) == nullptr) {
-            (*keys)[count++] = {tenant, subscription.data(), subscription.size()};
-        }
-    }
-    return count;
 }
 
 } // namespace pg::monitor

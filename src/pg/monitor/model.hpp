@@ -3,6 +3,7 @@
 
 #include "monitor/engine.hpp"
 #include "monitor/outgoing.hpp"
+#include "pg/monitor/pass.hpp"
 #include "pg/monitor/row.hpp"
 #include "pg/postgres.hpp"
 
@@ -34,15 +35,36 @@ struct KeyReference {
     Size length;
 };
 
-// Keys of the model, and with `discover` those of recent reports that the model does not know, in the current context.
-int list_keys(Model& model, bool discover, KeyReference** keys);
+// Grows in the memory context that is current when the first one is added.
+struct KeyList {
+    KeyReference* keys = nullptr;
+    int count = 0, room = 0;
+    int full_tenants = 0; // that may have more subscriptions than are judged
+};
+
+// Reports older than this are not looked for: a transaction that stays open for longer brings its reports too late to be
+// of use, and old partitions need not be searched. Shorter than the time for which the model remembers a connection.
+constexpr TimestampTz look_back = 12 * USECS_PER_HOUR;
+
+// Adds the keys of the model, and with `discover` those of recent reports that the model does not know: of each tenant no
+// more than pg_realtime.max_subscription_types.
+void list_keys(Model& model, bool discover, KeyList& list);
+// The same of one tenant, of which the list must not hold any keys.
+void list_keys_of(Model& model, const core::Uuid& tenant, KeyList& list);
+void add_key(const DirtyKey& key, KeyList& list);
+
+// Tells writers which tenants have as many subscriptions as are judged, so that reports about others of theirs cost nothing.
+void remember_full_tenants(Model& model);
 
 // Brings reports, samples and reported health of these keys into the model, as of the active snapshot.
 struct Ingested {
     int64 reports;
     int64 samples;
     int64 ignored; // reports, samples and subscriptions beyond the limits of the settings
+    bool full;     // a tenant has more subscriptions than are judged
 };
 Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz now);
+
+void say_once_that_something_is_ignored();
 
 } // namespace pg::monitor

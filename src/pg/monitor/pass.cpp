@@ -80,20 +80,21 @@ void take_configuration(Model& model, const PassOrder& order, TimestampTz now) {
     }
 }
 
-int keys_to_read(Model& model, const PassOrder& order, bool fresh, KeyReference** keys) {
+void keys_to_read(Model& model, const PassOrder& order, bool fresh, KeyList& list) {
     const bool discover = fresh || order.everything || order.keys.everything;
     if (discover || order.check) {
-        return list_keys(model, discover, keys);
+        list_keys(model, discover, list);
+        return;
     }
-    *keys =
-        static_cast<KeyReference*>(palloc(sizeof(KeyReference) * static_cast<Size>(order.keys.count + 1)));
     for (int index = 0; index < order.keys.count; ++index) {
-        const DirtyKey& key = order.keys.keys[index];
-        memcpy((*keys)[index].tenant.bytes.data(), key.tenant.data, UUID_LEN);
-        (*keys)[index].subscription = key.subscription;
-        (*keys)[index].length = key.length;
+        add_key(order.keys.keys[index], list);
     }
-    return order.keys.count;
+    for (int index = 0; index < order.keys.unknown_count; ++index) {
+        list_keys_of(model, order.keys.unknown[index], list);
+    }
+    if (list.full_tenants > 0) {
+        say_once_that_something_is_ignored();
+    }
 }
 
 struct Evaluated {
@@ -155,13 +156,13 @@ PassResult run_pass(const PassOrder& order) {
     if (order.check || fresh) {
         read_replication_lag(*model.engine);
     }
-    KeyReference* keys = nullptr;
-    const int key_count = keys_to_read(model, order, fresh, &keys);
-    const Ingested ingested = ingest(model, keys, key_count, now);
+    KeyList keys;
+    keys_to_read(model, order, fresh, keys);
+    const Ingested ingested = ingest(model, keys.keys, keys.count, now);
     PopActiveSnapshot();
-    result.keys = key_count;
+    result.keys = keys.count;
     result.reports = ingested.reports + ingested.samples;
-    result.ignored = ingested.ignored;
+    result.ignored = ingested.ignored + keys.full_tenants;
     result.gather_ms = milliseconds_since(start);
 
     instr_time evaluation;
@@ -193,6 +194,10 @@ PassResult run_pass(const PassOrder& order) {
     }
     if (order.check) {
         guarded([&] { model.engine->forget_idle(now); });
+    }
+    if (order.check || ingested.full || keys.full_tenants > 0 || order.keys.rules_changed ||
+        order.keys.tenant_count > 0) {
+        remember_full_tenants(model);
     }
     // Should this transaction be rolled back, the table keeps the old number.
     model.generation = generation + (evaluated.has_actions || evaluated.has_rows ? 1 : 0);

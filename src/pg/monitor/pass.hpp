@@ -1,6 +1,8 @@
 // One pass: new reports are read, health and rules are judged, and what came of it is stored, in the current transaction.
 #pragma once
 
+#include "monitor/identity.hpp"
+#include "pg/monitor/row.hpp"
 #include "pg/postgres.hpp"
 
 namespace pg::monitor {
@@ -15,6 +17,8 @@ struct DirtyKey {
 struct DirtyKeys {
     DirtyKey* keys;
     int count;
+    core::Uuid* unknown; // tenants of which more waits than is known by name; no key is theirs
+    int unknown_count;
     pg_uuid_t* tenants; // whose rules, silences or alerts were changed
     int tenant_count;
     bool rules_changed; // of all tenants

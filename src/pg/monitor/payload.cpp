@@ -112,10 +112,8 @@ Text Object::text(const char* key, int most) const {
     if (!find(key, &value)) {
         return {nullptr, 0};
     }
-    if (value.type != jbvString || value.val.string.len == 0 ||
-        (value.val.string.len > most &&
-         pg_mbstrlen_with_len(value.val.string.val, value.val.string.len) > most)) {
-        refuse(*place_, key, psprintf("must be a text of 1 to %d characters, not %s", most, shown(value)));
+    if (value.type != jbvString || value.val.string.len == 0 || value.val.string.len > most) {
+        refuse(*place_, key, psprintf("must be a text of 1 to %d bytes, not %s", most, shown(value)));
     }
     return {value.val.string.val, value.val.string.len};
 }

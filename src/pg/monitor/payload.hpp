@@ -33,7 +33,7 @@ class Object {
     bool find(const char* key, JsonbValue* value) const;
 
     // The rest is an error when it is something else, and missing when it is missing or null.
-    Text text(const char* key, int most = 255) const; // characters: 1 to most
+    Text text(const char* key, int most = 255) const; // bytes: 1 to most
     Text required_text(const char* key, int most = 255) const;
     bool integer(const char* key, int64 most, int64* value) const; // false: missing
     bool number(const char* key, double most, double* value) const;

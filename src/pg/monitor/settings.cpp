@@ -100,9 +100,9 @@ void define_of_shared_memory() {
                             &max_databases, 8, 1, 256, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
     DefineCustomIntVariable("pg_realtime.dirty_keys",
                             "Subscriptions of a database that may wait for a pass by name.",
-                            "When more were reported about since the last pass, the pass looks for all of "
-                            "them, which takes longer "
-                            "and loses nothing. Each takes about 100 bytes of shared memory.",
+                            "A tenant may have a sixteenth of them. When more were reported about since the "
+                            "last pass, the pass looks for all subscriptions of that tenant, which takes "
+                            "longer and loses nothing. Each takes about 100 bytes of shared memory.",
                             &dirty_keys, 16384, 64, 1048576, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 
