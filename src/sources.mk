@@ -52,6 +52,7 @@ TOKEN_SOURCES = \
 PROTOCOL_SOURCES = \
 	src/protocol/cursor.cpp \
 	src/protocol/message.cpp \
+	src/protocol/nearest.cpp \
 	src/protocol/join.cpp \
 	src/protocol/reply.cpp \
 	src/protocol/filter.cpp \

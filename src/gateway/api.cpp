@@ -25,8 +25,10 @@ std::string bearer_token(const web::RequestHead& head, const web::Query& query) 
             return std::string(web::trimmed(authorization->substr(scheme.size())));
         }
     }
-    if (const auto key = head.header("apikey")) {
-        return std::string(*key);
+    for (const std::string_view name : {"apikey", "x-api-key"}) {
+        if (const auto key = head.header(name)) {
+            return std::string(*key);
+        }
     }
     return std::string(query.value("apikey").value_or(""));
 }

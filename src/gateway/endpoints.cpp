@@ -179,6 +179,17 @@ void Api::handle_broadcast(const std::shared_ptr<Exchange>& exchange, const Segm
     // The tenants of a caller who is not connected have to be asked for.
     const bool any_private =
         std::any_of(messages.begin(), messages.end(), [](const Outgoing& one) { return one.is_private; });
+    const bool any_unnamed = std::any_of(messages.begin(), messages.end(), [](const Outgoing& one) {
+        return one.is_private && one.tenant.empty();
+    });
+    if (any_unnamed && identity->every_tenant && identity->claimed_tenants.empty()) {
+        questions_.find_only_tenant([this, exchange, identity, messages = std::move(messages)](
+                                        const std::optional<std::string>& tenant) {
+            send_broadcasts(server_, *exchange, messages, *identity,
+                            tenant ? std::vector{*tenant} : std::vector<std::string>());
+        });
+        return;
+    }
     if (!any_private || identity->every_tenant || identity->subject.empty()) {
         send_broadcasts(server_, *exchange, std::move(messages), *identity, {});
         return;
@@ -237,7 +248,7 @@ void Api::handle_stream(const std::shared_ptr<Exchange>& exchange, Socket& socke
         }
     }
     if (auto kind = server_.hub().kinds.find(binding); std::holds_alternative<std::string>(kind)) {
-        exchange->fail(400, "invalid_request", std::get<std::string>(kind));
+        exchange->fail(400, "invalid_request", std::get<std::string>(kind).substr(1)); // "filter: ..."
         return;
     }
     auto events = std::make_unique<EventStream>(server_.hub(), socket);

@@ -81,8 +81,10 @@ void EventStream::on_notice(bool ok, const std::string& message, bool refetch) {
     socket_.send(hub::system_frame(hub::Encoding::EventStream, {}, system));
 }
 
-void EventStream::on_live() {
-    on_notice(true, "Subscribed to PostgreSQL", false);
+void EventStream::on_live(bool all) {
+    if (all) {
+        on_notice(true, "Subscribed to PostgreSQL", false);
+    }
     send_cursor();
 }
 

@@ -24,12 +24,13 @@ class EventStream final : public hub::Feed, public hub::Alarm {
   private:
     bool on_open() override;
     bool goes_on_without_user() override { return false; }
+    bool goes_on_with_part() override { return !subscription().kinds.empty(); }
     void on_reopened() override {}
     void on_suspended() override {}
     void on_refused(const std::string& code, const std::string& message) override;
     void on_notice(bool ok, const std::string& message, bool refetch) override;
     void on_tenant_lost(const std::string&) override {}
-    void on_live() override;
+    void on_live(bool all) override;
     std::size_t queued_bytes() const override;
     void schedule(const hub::Identity& owner);
 

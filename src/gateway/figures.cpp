@@ -175,8 +175,23 @@ std::string Figures::text(bool with_tenants) const {
                  hub.refetches);
     page.histogram("pg_realtimed_commit_to_send_seconds",
                    "From the commit until a change is queued at its sockets.", hub.commit_to_send);
+    std::uint64_t joins_refused = 0;
+    for (const auto& [reason, count] : hub.joins_refused) {
+        joins_refused += count;
+    }
     page.counter("pg_realtimed_joins_total", "Joins.", "result",
-                 {{"accepted", hub.joins - hub.joins_refused}, {"refused", hub.joins_refused}});
+                 {{"accepted", hub.joins - joins_refused}, {"refused", joins_refused}});
+    for (const auto& [reason, count] : hub.joins_refused) {
+        page.counter("pg_realtimed_joins_refused_total",
+                     "Joins that were refused, by the word that the reason begins with.", "reason",
+                     {{reason.c_str(), count}});
+    }
+    for (const auto& [reason, count] : hub.bindings_refused) {
+        page.counter("pg_realtimed_bindings_refused_total",
+                     "postgres_changes of accepted joins that are not served, by the word that the reason "
+                     "begins with.",
+                     "reason", {{reason.c_str(), count}});
+    }
     page.counter("pg_realtimed_broadcasts_total", "Broadcasts.", "result",
                  {{"sent", hub.broadcasts}, {"refused", hub.broadcasts_refused}});
     page.counter("pg_realtimed_broadcasts_withheld_total",

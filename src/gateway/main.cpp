@@ -4,10 +4,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <iostream>
+#include <utility>
 
 #include "gateway/api.hpp"
 #include "gateway/check.hpp"
@@ -18,6 +20,7 @@
 #include "gateway/replication.hpp"
 #include "gateway/reporter.hpp"
 #include "gateway/server.hpp"
+#include "web/error.hpp"
 
 namespace gateway {
 
@@ -83,6 +86,9 @@ class Daemon {
           figures_(server_, pool_, replication_, hub_, config_),
           api_(server_, pool_, questions_, gatekeeper_, figures_), reporter_(server_, pool_) {
         server_.set_handler(api_);
+        hub_.on_refused = [this](std::string_view what, std::string_view topic, std::string_view reason) {
+            log_refusal(what, topic, reason);
+        };
     }
 
     int run() {
@@ -121,6 +127,22 @@ class Daemon {
     }
 
   private:
+    // What clients are refused, so that an operator sees why; not each of those who try for ever.
+    void log_refusal(std::string_view what, std::string_view topic, std::string_view reason) {
+        constexpr double most_a_second = 5;
+        constexpr std::size_t longest = 500;
+        if (!logged_refusals_.take(clock_.now(), most_a_second, most_a_second)) {
+            ++refusals_not_logged_;
+            return;
+        }
+        std::string text(reason.substr(0, longest));
+        std::replace_if(
+            text.begin(), text.end(), [](char letter) { return letter >= 0 && letter < ' '; }, '?');
+        const std::uint64_t others = std::exchange(refusals_not_logged_, 0);
+        spdlog::info("{} of topic {} refused: {}{}", what, web::shown(topic), text,
+                     others > 0 ? " (and " + std::to_string(others) + " others since the last line)" : "");
+    }
+
     static int fail(const std::string& what) {
         std::cerr << "pg_realtimed: " << what << '\n';
         return 1;
@@ -258,6 +280,8 @@ class Daemon {
     uv_timer_t tick_{}, replay_{}, last_{};
     uv_prepare_t before_waiting_{};
     uv_signal_t terminate_{}, interrupt_{}, reload_{};
+    hub::TokenBucket logged_refusals_;
+    std::uint64_t refusals_not_logged_ = 0;
     double drain_until_ = 0;
     bool draining_ = false, ended_ = false;
     int exit_code_ = 0;

@@ -26,6 +26,13 @@ constexpr const char* tables_statement =
     "LEFT JOIN bases b ON b.domain = t.oid "
     "ORDER BY c.oid, a.attnum";
 
+// By the primary key, which begins with the tenant.
+constexpr const char* only_tenant_statement =
+    "SELECT f.tenant_id::text "
+    "FROM (SELECT tenant_id FROM tenant_memberships ORDER BY tenant_id LIMIT 1) f, "
+    "(SELECT tenant_id FROM tenant_memberships ORDER BY tenant_id DESC LIMIT 1) l "
+    "WHERE f.tenant_id OPERATOR(pg_catalog.=) l.tenant_id";
+
 } // namespace
 
 void Questions::look_up_tenants(const hub::Identity& identity,
@@ -72,6 +79,19 @@ Question Questions::about_tenants(const hub::Identity& identity,
         done(std::move(tenants));
     };
     return question;
+}
+
+void Questions::find_only_tenant(std::function<void(std::optional<std::string>)> done) {
+    Question question;
+    question.statement = only_tenant_statement;
+    question.line = QuestionLine::LookUp;
+    question.done = [done = std::move(done)](const Answer& answer) {
+        if (!answer.ok) {
+            spdlog::error("tenants cannot be read: {}", answer.message);
+        }
+        done(answer.ok && answer.rows.size() == 1 ? answer.rows[0][0] : std::nullopt);
+    };
+    pool_.ask(std::move(question));
 }
 
 void Questions::describe_tables(std::function<void(std::optional<hub::Tables>)> done) {

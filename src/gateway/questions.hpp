@@ -16,6 +16,7 @@ class Questions final : public hub::Directory, public hub::Catalog {
     void look_up_tenants_of_caller(const hub::Identity& identity,
                                    std::function<void(std::optional<hub::TenantsAnswer>)> done);
     void describe_tables(std::function<void(std::optional<hub::Tables>)> done) override;
+    void find_only_tenant(std::function<void(std::optional<std::string>)> done) override;
 
   private:
     Question about_tenants(const hub::Identity& identity,

@@ -383,7 +383,8 @@ void Socket::upgrade() {
         refuse({400, "parameter vsn is neither 1.0.0 nor 2.0.0"});
         return;
     }
-    std::string token(head.header("x-api-key").value_or(query_value(query, "apikey")));
+    std::string token(
+        head.header("x-api-key").value_or(head.header("apikey").value_or(query_value(query, "apikey"))));
     const auto& agreed = std::get<web::Upgrade>(result);
     compressed_ = agreed.permessage_deflate;
     std::string bytes;

@@ -79,9 +79,12 @@ std::string fault_of(const protocol::Filter& filter, const std::vector<stream::C
 }
 
 std::variant<std::shared_ptr<BindingKind>, std::string> BindingKinds::find(const protocol::Binding& binding) {
+    if (!binding.fault.empty()) {
+        return binding.fault;
+    }
     auto parsed = protocol::parse_filter(binding.filter);
-    if (auto* fault = std::get_if<std::string>(&parsed)) {
-        return std::move(*fault);
+    if (const auto* fault = std::get_if<std::string>(&parsed)) {
+        return ".filter: " + *fault;
     }
     auto& filter = std::get<protocol::Filter>(parsed);
     const std::string filter_text = protocol::text_of(filter);
@@ -105,7 +108,7 @@ std::variant<std::shared_ptr<BindingKind>, std::string> BindingKinds::find(const
         return kind;
     }
     auto kind = std::make_shared<BindingKind>();
-    kind->id = ++last_id_ != 0 ? last_id_ : ++last_id_;
+    kind->id = unused_id();
     kind->event = binding.event;
     kind->schema = binding.schema;
     kind->table = binding.table;

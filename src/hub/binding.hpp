@@ -81,8 +81,10 @@ struct BindingKind {
 
 class BindingKinds {
   public:
-    // The kind of a binding, or what is wrong with its filter.
+    // The kind of a binding, or which of its members cannot be served and why: ".filter: ...".
     std::variant<std::shared_ptr<BindingKind>, std::string> find(const protocol::Binding& binding);
+    // A number that no kind has.
+    std::uint32_t unused_id() { return ++last_id_ != 0 ? last_id_ : ++last_id_; }
     std::size_t size() const { return kinds_.size(); }
 
   private:

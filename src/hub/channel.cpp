@@ -5,7 +5,10 @@
 #include <random>
 #include <utility>
 
+#include "protocol/nearest.hpp"
 #include "protocol/reply.hpp"
+#include "protocol/row_text.hpp"
+#include "wire/json_text.hpp"
 #include "json/reader.hpp"
 
 namespace hub {
@@ -90,10 +93,36 @@ void Channel::join(protocol::Join wish, IdentityPointer identity) {
     wait_ = wish.wait;
     replication_ready_ = wish.replication_ready;
     wanted_tenant_ = std::move(wish.tenant);
+    warnings_ = std::move(wish.warnings);
+    if (!wish.configured) {
+        subscription_.encoding =
+            session_.version_ == protocol::Version::One ? Encoding::ByEventOne : Encoding::ByEventTwo;
+    }
     member_.hears_itself = wish.broadcast_self;
     member_.wants_presence = wish.presence;
     member_.presence_key = wish.presence_key.empty() ? random_key() : std::move(wish.presence_key);
     open(std::move(identity), std::move(wish.bindings), wish.since, private_);
+}
+
+// Who sees every tenant and names none means the only one that there is, if there is only one.
+bool Channel::knows_enough() {
+    if (!private_ || !identity()->every_tenant || !wanted_tenant_.empty() ||
+        identity()->claimed_tenants.size() == 1 || tenant_answered_) {
+        return true;
+    }
+    if (!std::exchange(tenant_asked_, true)) {
+        hub_.find_only_tenant([alive =
+                                   std::weak_ptr<Channel*>(self_)](const std::optional<std::string>& tenant) {
+            if (const auto self = alive.lock(); self && !(*self)->ended_) {
+                if ((*self)->identity()->every_tenant) { // not so for who came with another token meanwhile
+                    (*self)->wanted_tenant_ = tenant.value_or("");
+                }
+                (*self)->tenant_answered_ = true;
+                (*self)->advance();
+            }
+        });
+    }
+    return false;
 }
 
 // The room of a private channel belongs to one tenant: the one that the channel names, or the only one of the caller.
@@ -103,13 +132,14 @@ bool Channel::find_room(std::string& why) {
     }
     const Sight all = sight();
     std::string tenant = wanted_tenant_;
-    if (tenant.empty() && all.tenants.size() == 1 && !all.every_tenant) {
+    if (tenant.empty() && all.tenants.size() == 1) {
         tenant = all.tenants.front();
     }
     if (tenant.empty()) {
-        why = all.tenants.empty() && !all.every_tenant
-                  ? "a private channel is for members of a tenant"
-                  : "the caller has several tenants: name one in config.broadcast.tenant";
+        why = all.every_tenant      ? "the caller sees every tenant, of which there is not exactly one in "
+                                      "tenant_memberships: name one in config.broadcast.tenant"
+              : all.tenants.empty() ? "a private channel is for members of a tenant"
+                                    : "the caller has several tenants: name one in config.broadcast.tenant";
         return false;
     }
     if (!all.every_tenant && !std::binary_search(all.tenants.begin(), all.tenants.end(), tenant)) {
@@ -134,6 +164,9 @@ bool Channel::on_open() {
     });
     for (protocol::Binding& binding : bindings_) {
         std::string().swap(binding.request); // it was only to be echoed
+    }
+    for (const std::string& warning : std::exchange(warnings_, {})) {
+        system("system", false, warning);
     }
     hub_.topics.join(member_, Topics::name_of(topic(), room_tenant_));
     if (member_.wants_presence) {
@@ -180,9 +213,14 @@ void Channel::on_suspended() {
     member_.silent = private_;
 }
 
-void Channel::on_live() {
+// Who was told that something is missing is not told that all is well.
+void Channel::on_live(bool all) {
     last_cursor_ = hub_.head();
-    system("postgres_changes", true, "Subscribed to PostgreSQL", false, last_cursor_);
+    if (all) {
+        system("postgres_changes", true, "Subscribed to PostgreSQL", false, last_cursor_);
+    } else {
+        send_cursor();
+    }
 }
 
 // The stock client joins again, by then with a token if there is one. If not, it shall have what is for everybody.
@@ -197,12 +235,12 @@ bool Channel::goes_on_without_user() {
 }
 
 void Channel::on_refused(const std::string& code, const std::string& message) {
-    ++hub_.counters.joins_refused;
     const std::string reason = code + ": " + message;
     if (replied_) {
         fail(reason);
         return;
     }
+    hub_.note_refused_join(topic(), reason);
     system(bindings_.empty() ? "system" : "postgres_changes", false, reason);
     session_.write([&](wire::ByteBuffer& out) {
         protocol::write_refusal(out, session_.version_, join_ref_, ref_, topic(), reason);
@@ -330,12 +368,12 @@ void Channel::on_message(const protocol::ClientMessage& message) {
     } else if (!replied_) {
         reply(message, false, R"({"reason":"the channel is not joined yet"})");
     } else if (message.event == "broadcast") {
-        std::string event, payload = "null";
-        if (!read_members(message.payload, {{"event", &event, nullptr}, {"payload", nullptr, &payload}})) {
+        // Passed on as it is: what its members mean is between the clients.
+        if (!message.payload.starts_with('{')) {
             reply(message, false, R"({"reason":"a broadcast is an object with event and payload"})");
             return;
         }
-        on_broadcast(message, {event, payload, {}, true});
+        on_broadcast(message, {{}, {}, {}, true, message.payload});
     } else if (message.event == "presence") {
         on_presence(message);
     } else {
@@ -351,7 +389,7 @@ void Channel::on_broadcast(const protocol::ClientMessage& from, const Broadcast&
         reply(from, false, R"({"error":"it is not known now whether the caller is a member of the tenant"})");
         return;
     }
-    const std::size_t bytes = broadcast.event.size() + broadcast.payload.size();
+    const std::size_t bytes = broadcast.event.size() + broadcast.payload.size() + broadcast.message.size();
     if (bytes > hub_.limits.broadcast_bytes) {
         ++hub_.counters.broadcasts_refused;
         reply(from, false,
@@ -359,7 +397,7 @@ void Channel::on_broadcast(const protocol::ClientMessage& from, const Broadcast&
                   "}");
         return;
     }
-    if (broadcast.is_json && !wire::is_json(broadcast.payload)) {
+    if (broadcast.is_json && broadcast.message.empty() && !wire::is_json(broadcast.payload)) {
         ++hub_.counters.broadcasts_refused;
         reply(from, false, R"({"error":"the payload is not JSON"})");
         return;
@@ -390,13 +428,22 @@ void Channel::on_presence(const protocol::ClientMessage& message) {
               R"({"reason":"it is not known now whether the caller is a member of the tenant"})");
         return;
     }
+    std::transform(event.begin(), event.end(), event.begin(), [](char letter) {
+        return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+    });
     if (event == "untrack") {
         hub_.topics.untrack(member_);
         reply(message, true);
         return;
     }
     if (event != "track") {
-        reply(message, false, R"({"reason":"presence knows track and untrack"})");
+        static constexpr std::string_view known[] = {"track", "untrack"};
+        wire::ByteBuffer response(event.size() * 6 + 200);
+        response.append("{\"reason\":");
+        wire::write_json_string(response, "there is no presence event \"" + event.substr(0, 100) + '"' +
+                                              protocol::suggestion(event, known));
+        response.append('}');
+        reply(message, false, response.view());
         return;
     }
     if (payload.size() > hub_.limits.presence_bytes) {
@@ -426,11 +473,15 @@ void Channel::on_presence(const protocol::ClientMessage& message) {
 }
 
 void Channel::on_access_token(const protocol::ClientMessage& message) {
-    std::string token;
-    if (!read_members(message.payload, {{"access_token", &token, nullptr}}) || token.empty() ||
-        token.starts_with("sb_")) {
-        return; // opaque keys are no tokens; the original ignores them, too
+    std::string raw;
+    if (!read_members(message.payload, {{"access_token", nullptr, &raw}})) {
+        return;
     }
+    const std::optional<std::string> text = protocol::string_content(raw);
+    if (!text || text->starts_with("sb_")) {
+        return; // null, and opaque keys are no tokens; the original ignores them, too
+    }
+    const std::string& token = *text; // an empty one is a bad one
     auto who = hub_.gatekeeper.identify(token);
     if (const auto* denial = std::get_if<Denial>(&who)) {
         fail(denial->code + ": " + denial->message);

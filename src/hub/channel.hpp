@@ -41,12 +41,14 @@ class Channel final : public Feed, public Alarm {
     void advance() override;
     bool on_open() override;
     bool goes_on_without_user() override;
+    bool goes_on_with_part() override { return !wait_; }
+    bool knows_enough() override;
     void on_reopened() override;
     void on_suspended() override;
     void on_refused(const std::string& code, const std::string& message) override;
     void on_notice(bool ok, const std::string& message, bool refetch) override;
     void on_tenant_lost(const std::string& tenant) override;
-    void on_live() override;
+    void on_live(bool all) override;
     std::size_t queued_bytes() const override;
 
     bool find_room(std::string& why);
@@ -66,6 +68,9 @@ class Channel final : public Feed, public Alarm {
     Member member_;
     std::optional<std::string> room_tenant_; // of a private channel
     std::string wanted_tenant_;
+    bool tenant_asked_ = false, tenant_answered_ = false; // whether there is only one, for who sees all
+    std::vector<std::string> warnings_;                   // of the join, until it is answered
+    std::shared_ptr<Channel*> self_ = std::make_shared<Channel*>(this); // answers may come after our end
     protocol::Cursor last_cursor_;
     std::uint64_t messages_received_ = 0, errors_ = 0;
     double join_ends_ = 0, cursor_due_ = 0;

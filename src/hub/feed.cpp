@@ -37,13 +37,17 @@ void Feed::open(IdentityPointer identity, std::vector<protocol::Binding> binding
     bindings_ = std::move(bindings);
     needs_tenants_ = needs_tenants;
     state_ = State::Preparing;
-    for (const protocol::Binding& binding : bindings_) {
+    for (std::size_t index = 0; index < bindings_.size(); ++index) {
+        const protocol::Binding& binding = bindings_[index];
         auto kind = hub_.kinds.find(binding);
         if (const auto* fault = std::get_if<std::string>(&kind)) {
-            refuse("MalformedFilter", *fault);
-            return;
+            unreadable_.push_back(
+                {"MalformedFilter", "postgres_changes[" + std::to_string(index) + "]" + *fault});
+            ids_.push_back(hub_.kinds.unused_id());
+            continue;
         }
         subscription_.kinds.push_back(std::get<std::shared_ptr<BindingKind>>(kind));
+        places_.push_back(index);
         ids_.push_back(subscription_.kinds.back()->id);
         since_.push_back(std::max(binding.since, since)); // none is the least
     }
@@ -116,14 +120,23 @@ void Feed::advance() {
     if (watching_ && !tenants_known_) {
         return; // on_tenants_known() follows
     }
-    if (!bindings_.empty()) {
+    if (!opened_ && !knows_enough()) {
+        return;
+    }
+    faults_ = unreadable_;
+    if (!subscription_.kinds.empty()) {
         if (!hub_.ready()) {
             hub_.wait(*this);
             return;
         }
-        if (!tables_fit() || !may_see_something()) {
+        if (!tables_are_known() || !may_see_something()) {
             return;
         }
+    }
+    if (!faults_.empty() && !opened_ && !goes_on_with_part()) {
+        const Fault first = faults_.front();
+        refuse(first.code, first.message);
+        return;
     }
     state_ = State::Opening;
     if (!opened_) {
@@ -135,62 +148,79 @@ void Feed::advance() {
     } else {
         on_reopened();
     }
-    if (bindings_.empty() || state_ != State::Opening) {
+    if (state_ != State::Opening) {
         return;
     }
-    for (const std::string& notice : notices_) {
-        on_notice(false, notice, false);
+    serves_all_ = faults_.empty();
+    for (const Fault& fault : faults_) {
+        hub_.note_refused_binding(subscription_.topic, fault.text());
+        on_notice(false, fault.text(), false);
     }
-    notices_.clear();
-    start();
+    faults_.clear();
+    if (!subscription_.kinds.empty()) {
+        start();
+    }
 }
 
-// False when it has to wait or was refused.
-bool Feed::tables_fit() {
-    notices_.clear();
-    std::string fault;
-    for (std::size_t index = 0; index < bindings_.size(); ++index) {
-        const BindingKind& kind = *subscription_.kinds[index];
-        if (kind.schema == "*" || kind.table == "*") {
-            continue;
+std::string Feed::place_of(std::size_t kind) const {
+    return "postgres_changes[" + std::to_string(places_[kind]) + "]";
+}
+
+// Notes what keeps the changes of a kind from coming. The kind is served all the same: when the table is registered, or gets the
+// column, its changes come.
+void Feed::look_at_table(std::size_t index) {
+    const BindingKind& kind = *subscription_.kinds[index];
+    const auto not_streamed = [&](const std::string& what) {
+        faults_.push_back({"RealtimeDisabledForConfiguration",
+                           what + " not streamed; register it with realtime_add_table()"});
+    };
+    if (kind.schema == "*" || kind.table == "*") {
+        if (std::none_of(hub_.tables().begin(), hub_.tables().end(),
+                         [&](const auto& one) { return kind.covers(one.first.first, one.first.second); })) {
+            not_streamed("tables of " + kind.schema + "." + kind.table + " are");
         }
-        const TableDescription* table = hub_.table(kind.schema, kind.table);
-        if (table == nullptr) {
-            notices_.push_back("table " + kind.schema + "." + kind.table +
-                               " is not streamed; register it with realtime_add_table()");
-            continue;
-        }
-        for (const std::string& column : kind.selection->columns) {
-            if (std::none_of(table->columns.begin(), table->columns.end(),
-                             [&](const stream::Column& one) { return one.name == column; })) {
-                fault = "postgres_changes[" + std::to_string(index) + "].select: column \"" + column +
-                        "\" does not exist";
-            }
-        }
-        if (kind.filter != nullptr) {
-            const std::string of_filter = fault_of(kind.filter->filter(), table->columns);
-            if (!of_filter.empty()) {
-                fault = "postgres_changes[" + std::to_string(index) + "].filter: " + of_filter;
-            }
+        return;
+    }
+    const TableDescription* table = hub_.table(kind.schema, kind.table);
+    if (table == nullptr) {
+        not_streamed("table " + kind.schema + "." + kind.table + " is");
+        return;
+    }
+    for (const std::string& column : kind.selection->columns) {
+        if (std::none_of(table->columns.begin(), table->columns.end(),
+                         [&](const stream::Column& one) { return one.name == column; })) {
+            faults_.push_back(
+                {"MalformedFilter", place_of(index) + ".select: column \"" + column + "\" does not exist"});
+            break; // one answer for a binding, however many it names
         }
     }
-    if (!fault.empty() || !notices_.empty()) {
-        // What we know of the tables may be older than the table.
-        const bool first = tables_asked_ == 0;
-        if (first) {
-            tables_asked_ = hub_.refresh_tables();
-        }
-        if (hub_.tables_version() < tables_asked_) {
-            hub_.wait(*this);
-            return false;
-        }
-        if (first) {
-            return tables_fit(); // answered at once
+    if (kind.filter != nullptr) {
+        if (const std::string fault = fault_of(kind.filter->filter(), table->columns); !fault.empty()) {
+            faults_.push_back({"MalformedFilter", place_of(index) + ".filter: " + fault});
         }
     }
-    if (!fault.empty()) {
-        refuse("MalformedFilter", fault);
+}
+
+// False when it has to wait.
+bool Feed::tables_are_known() {
+    for (std::size_t index = 0; index < subscription_.kinds.size(); ++index) {
+        look_at_table(index);
+    }
+    if (faults_.size() == unreadable_.size()) {
+        return true;
+    }
+    // What we know of the tables may be older than the table.
+    const bool first = tables_asked_ == 0;
+    if (first) {
+        tables_asked_ = hub_.refresh_tables();
+    }
+    if (hub_.tables_version() < tables_asked_) {
+        hub_.wait(*this);
         return false;
+    }
+    if (first) { // answered at once
+        faults_ = unreadable_;
+        return tables_are_known();
     }
     return true;
 }
@@ -217,7 +247,8 @@ bool Feed::may_see_something() {
                                      ? "tables of " + kind->schema + "." + kind->table + " are"
                                      : "table " + kind->schema + "." + kind->table + " is";
         if (!anonymous) {
-            notices_.push_back(name + " for members of a tenant, and the user is member of none");
+            faults_.push_back(
+                {"Unauthorized", name + " for members of a tenant, and the user is member of none"});
             continue;
         }
         const std::string why =
@@ -229,7 +260,7 @@ bool Feed::may_see_something() {
             refuse("Unauthorized", why);
             return false;
         }
-        notices_.push_back("Unauthorized: " + why);
+        faults_.push_back({"Unauthorized", why});
     }
     return true;
 }
@@ -336,7 +367,7 @@ void Feed::fall_behind(protocol::Cursor last) {
         return;
     }
     hub_.router.unsubscribe(subscription_);
-    since_.assign(bindings_.size(), last);
+    since_.assign(subscription_.kinds.size(), last);
     position_ = hub_.history.first_behind(last);
     replayed_ = last;
     state_ = State::Replaying;
@@ -351,7 +382,7 @@ void Feed::go_live() {
     const Sight all = sight();
     hub_.router.subscribe(subscription_, all);
     if (!again) {
-        on_live();
+        on_live(serves_all_);
     }
     const auto before = shown_;
     show(all);
@@ -374,14 +405,14 @@ void Feed::refetch(const std::string& why) {
 }
 
 void Feed::on_gap(protocol::Cursor head) {
-    if (!opened_ || bindings_.empty() || state_ == State::Closed) {
+    if (!opened_ || subscription_.kinds.empty() || state_ == State::Closed) {
         return; // who was not live yet is told when it starts
     }
     if (state_ == State::Replaying) {
         go_live();
     }
     if (state_ == State::Preparing) {
-        since_.assign(bindings_.size(), head);
+        since_.assign(subscription_.kinds.size(), head);
     }
     refetch("the replication slot was lost and made anew; changes may be missing");
 }
@@ -445,7 +476,7 @@ void Feed::suspend() {
     }
     hub_.router.unsubscribe(subscription_);
     if (state_ == State::Live) {
-        since_.assign(bindings_.size(), hub_.head());
+        since_.assign(subscription_.kinds.size(), hub_.head());
     } else if (state_ == State::Replaying) {
         for (auto& since : since_) {
             since = std::max(since.value_or(replayed_), replayed_);

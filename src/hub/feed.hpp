@@ -55,6 +55,11 @@ class Feed : public Watcher {
     virtual void on_refused(const std::string& code, const std::string& message) = 0;
     // The caller names no user, and some of the tables are for members: whether to go on with the others.
     virtual bool goes_on_without_user() = 0;
+    // Whether what the owner needs to know beside the tenants is known; else it calls advance() when it is.
+    virtual bool knows_enough() { return true; }
+    // Some of the bindings cannot be served: whether to go on with the rest, of which there may be nothing. A notice for each
+    // follows on_open() then.
+    virtual bool goes_on_with_part() = 0;
     // Who the caller is has changed, or had to be asked for again: what follows is for the present sight.
     virtual void on_reopened() = 0;
     // Nothing may be shown until on_open() or on_reopened().
@@ -63,22 +68,30 @@ class Feed : public Watcher {
     virtual void on_notice(bool ok, const std::string& message, bool refetch) = 0;
     // A tenant of the caller is gone; after the router knows. May close the feed.
     virtual void on_tenant_lost(const std::string& tenant) = 0;
-    // From now on every change is sent.
-    virtual void on_live() = 0;
+    // From now on every change is sent: of all bindings, or (false) of those that can be served.
+    virtual void on_live(bool all) = 0;
     // Bytes that wait at the socket.
     virtual std::size_t queued_bytes() const = 0;
 
     Hub& hub_;
     Subscription subscription_;
     std::vector<protocol::Binding> bindings_;
-    std::vector<std::uint32_t> ids_; // of the bindings
+    std::vector<std::uint32_t> ids_; // of the bindings; those that cannot be served have one, too
     Meter meter_;                    // deliver() counts
 
   private:
     enum class State : std::uint8_t { Closed, Preparing, Opening, Replaying, Live };
 
+    // Why a binding is not served. `code` as in on_refused().
+    struct Fault {
+        std::string code, message;
+        std::string text() const { return code + ": " + message; }
+    };
+
     void refuse(const std::string& code, const std::string& message);
-    bool tables_fit();
+    std::string place_of(std::size_t kind) const;
+    void look_at_table(std::size_t kind);
+    bool tables_are_known();
     bool may_see_something();
     void start();
     bool replay(std::size_t work);
@@ -90,9 +103,12 @@ class Feed : public Watcher {
     IdentityPointer identity_;
     State state_ = State::Closed;
     bool watching_ = false, tenants_known_ = false, needs_tenants_ = false, opened_ = false, lags_ = false;
-    std::uint64_t tables_asked_ = 0; // version of the tables' descriptions that this waits for
-    std::vector<std::string> notices_;
-    std::vector<std::optional<protocol::Cursor>> since_; // of the bindings, until they are live
+    std::uint64_t tables_asked_ = 0;  // version of the tables' descriptions that this waits for
+    std::vector<std::size_t> places_; // of the subscription's kinds, among the bindings
+    std::vector<Fault> unreadable_;   // bindings without a kind
+    std::vector<Fault> faults_;       // of these and the others, as of the present tables and tenants
+    bool serves_all_ = true;          // there was no fault when the client was told
+    std::vector<std::optional<protocol::Cursor>> since_; // of the kinds, until they are live
     std::uint64_t position_ = 0;                         // number of the next change to replay
     protocol::Cursor replayed_;                          // the changes up to here were replayed
     std::vector<std::string> shown_;                     // tenants that the client knows it sees

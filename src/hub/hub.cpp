@@ -13,6 +13,12 @@ constexpr double refresh_seconds = 1;       // between two questions about the t
 constexpr std::size_t replays_at_once = 16; // watchers that get a slice in one turn
 constexpr double replay_seconds = 0.005;    // after which others get their turn
 
+// The words are ours, so there are only so many.
+std::string word_of(std::string_view reason) {
+    const std::size_t colon = reason.find(':');
+    return std::string(colon == std::string_view::npos ? "UnmatchedTopic" : reason.substr(0, colon));
+}
+
 } // namespace
 
 Hub::Hub(const Clock& clock, Directory& directory, Catalog& catalog, Gatekeeper& gatekeeper_,
@@ -62,6 +68,20 @@ void Hub::on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lo
 
 void Hub::on_stream_end() {
     streaming_ = false;
+}
+
+void Hub::note_refused_join(std::string_view topic, std::string_view reason) {
+    ++counters.joins_refused[word_of(reason)];
+    if (on_refused) {
+        on_refused("join", topic, reason);
+    }
+}
+
+void Hub::note_refused_binding(std::string_view topic, std::string_view reason) {
+    ++counters.bindings_refused[word_of(reason)];
+    if (on_refused) {
+        on_refused("postgres_changes", topic, reason);
+    }
 }
 
 void Hub::note_head(protocol::Cursor cursor) {

@@ -44,6 +44,8 @@ class Catalog {
   public:
     // Calls `done` later, never at once; empty when the database cannot be asked now.
     virtual void describe_tables(std::function<void(std::optional<Tables>)> done) = 0;
+    // The one tenant that has members; empty when there are several or none, or the database cannot be asked. Likewise later.
+    virtual void find_only_tenant(std::function<void(std::optional<std::string>)> done) = 0;
 
   protected:
     ~Catalog() = default;
@@ -134,6 +136,15 @@ class Hub final : public stream::Sink {
     void wait(Watcher& watcher) { waiting_.insert(&watcher); }
     void begin_replay(Watcher& watcher);
     void note_lagging(Watcher& watcher) { lagging_.push_back(&watcher); }
+
+    void find_only_tenant(std::function<void(std::optional<std::string>)> done) {
+        catalog_.find_only_tenant(std::move(done));
+    }
+    // A join, or a binding of one, is refused: counts it by the word that `reason` begins with, and tells `on_refused`.
+    void note_refused_join(std::string_view topic, std::string_view reason);
+    void note_refused_binding(std::string_view topic, std::string_view reason);
+    // May be empty. `what` is "join" or "postgres_changes".
+    std::function<void(std::string_view what, std::string_view topic, std::string_view reason)> on_refused;
 
     Router router;
     Topics topics{counters};

@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <string>
 
 namespace hub {
 
@@ -90,7 +92,9 @@ struct Counters {
     std::uint64_t fallen_behind =
         0; // subscriptions that went on from the history because their socket was slow
     std::uint64_t resumes = 0, refetches = 0;
-    std::uint64_t joins = 0, joins_refused = 0;
+    std::uint64_t joins = 0;
+    // By the word that the reason begins with.
+    std::map<std::string, std::uint64_t> joins_refused, bindings_refused;
     std::uint64_t broadcasts = 0, broadcasts_refused = 0;
     std::uint64_t broadcasts_withheld = 0; // members whose version of the protocol cannot say them
     std::uint64_t messages_in = 0, messages_malformed = 0;

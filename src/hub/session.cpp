@@ -28,14 +28,10 @@ void Session::end(Channel& channel) {
     }
 }
 
-Channel* Session::find(std::string_view topic, const std::optional<std::string>& join_ref) {
-    for (const auto& channel : channels_) {
-        // A message for an earlier join of the topic is late.
-        if (channel->topic() == topic && (!join_ref || channel->join_ref() == join_ref)) {
-            return channel.get();
-        }
-    }
-    return nullptr;
+Channel* Session::find(std::string_view topic) {
+    const auto found = std::find_if(channels_.begin(), channels_.end(),
+                                    [&](const auto& channel) { return channel->topic() == topic; });
+    return found == channels_.end() ? nullptr : found->get();
 }
 
 bool Session::take_message() {
@@ -80,11 +76,15 @@ void Session::on_text(std::string_view frame) {
         on_join(message);
         return;
     }
-    if (Channel* channel = find(message.topic, message.join_ref)) {
+    const bool leaves = message.event == "phx_leave";
+    Channel* channel = find(message.topic);
+    // Who leaves an earlier join of the topic has left it already. Everything else is for the topic, as the original has it, and
+    // the answer is for the present join: the client drops others.
+    if (channel != nullptr && (!leaves || !message.join_ref || message.join_ref == channel->join_ref())) {
+        message.join_ref = channel->join_ref();
         channel->on_message(message);
         return;
     }
-    const bool leaves = message.event == "phx_leave";
     write([&](wire::ByteBuffer& out) {
         if (leaves) {
             protocol::write_reply(out, version_, message.join_ref, message.ref, message.topic, true);
@@ -106,17 +106,17 @@ void Session::on_binary(std::string_view frame) {
         return;
     }
     protocol::ClientMessage message;
-    message.join_ref = push.join_ref;
     message.ref = push.ref;
     message.topic = push.topic;
-    if (Channel* channel = find(push.topic, push.join_ref)) {
+    if (Channel* channel = find(push.topic)) {
+        message.join_ref = channel->join_ref();
         channel->on_broadcast(message, {push.event, push.payload, {}, push.is_json});
     }
 }
 
 void Session::on_join(const protocol::ClientMessage& message) {
     const auto refuse = [&](const std::string& reason) {
-        ++hub_.counters.joins_refused;
+        hub_.note_refused_join(message.topic, reason);
         write([&](wire::ByteBuffer& out) {
             protocol::write_refusal(out, version_, message.join_ref, message.ref, message.topic, reason);
         });
@@ -132,7 +132,7 @@ void Session::on_join(const protocol::ClientMessage& message) {
         refuse("TopicNameTooLong: a topic has at most " + std::to_string(limits.topic_bytes) + " bytes");
         return;
     }
-    if (Channel* before = find(message.topic, std::nullopt)) {
+    if (Channel* before = find(message.topic)) {
         before->replace();
     }
     const auto rate = static_cast<double>(limits.joins_per_second);
@@ -155,6 +155,9 @@ void Session::on_join(const protocol::ClientMessage& message) {
     if (!join) {
         refuse("InvalidJoinPayload: " + error);
         return;
+    }
+    if (!join->configured) {
+        protocol::take_table_from(*join, *protocol::channel_of(message.topic));
     }
     std::size_t bindings = join->bindings.size(), patterns = 0;
     for (const auto& channel : channels_) {

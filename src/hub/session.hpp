@@ -61,7 +61,7 @@ class Session {
     friend class Channel;
 
     void on_join(const protocol::ClientMessage& message);
-    Channel* find(std::string_view topic, const std::optional<std::string>& join_ref);
+    Channel* find(std::string_view topic);
     void end(Channel& channel); // the channel is over; it is destroyed later
     void sweep();
     std::size_t tracked_bytes() const; // presences of all channels

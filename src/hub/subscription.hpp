@@ -17,11 +17,15 @@ namespace hub {
 struct Audience;
 struct Shape;
 
-// How messages are written for a client.
-enum class Encoding : std::uint8_t { PhoenixOne, PhoenixTwo, EventStream };
+// How messages are written for a client. ByEvent: the channel joined without config, and its changes come under their own names.
+enum class Encoding : std::uint8_t { PhoenixOne, PhoenixTwo, EventStream, ByEventOne, ByEventTwo };
 
 inline protocol::Version version_of(Encoding encoding) {
-    return encoding == Encoding::PhoenixOne ? protocol::Version::One : protocol::Version::Two;
+    return encoding == Encoding::PhoenixOne || encoding == Encoding::ByEventOne ? protocol::Version::One
+                                                                                : protocol::Version::Two;
+}
+inline bool is_by_event(Encoding encoding) {
+    return encoding == Encoding::ByEventOne || encoding == Encoding::ByEventTwo;
 }
 
 // Implemented by channels and event streams. Must not subscribe, unsubscribe or destroy a subscription while it is called.

@@ -14,17 +14,23 @@ constexpr std::size_t largest_frame = 1U << 30;
 
 struct Meta {
     std::string reference;
+    std::string before;  // the reference that this one takes the place of; empty: none that was announced
     std::string payload; // as the client gave it
 };
 
 using Metas = std::map<std::string, std::vector<Meta>>; // by key
 
-// {<what the client said>, "phx_ref": "..."}: the last one of a name counts, and nobody may speak for others.
+// {<what the client said>, "phx_ref": "...", "phx_ref_prev": "..."}: the last one of a name counts, and nobody may speak for
+// others.
 void write_meta(wire::ByteBuffer& out, const Meta& meta) {
     const std::string_view members = std::string_view(meta.payload).substr(0, meta.payload.size() - 1);
     out.append(members);
     out.append(members.find('"') != std::string_view::npos ? ",\"phx_ref\":" : "\"phx_ref\":");
     wire::write_json_string(out, meta.reference);
+    if (!meta.before.empty()) {
+        out.append(",\"phx_ref_prev\":");
+        wire::write_json_string(out, meta.before);
+    }
     out.append('}');
 }
 
@@ -80,7 +86,9 @@ class Topic {
     }
     void forget_state() { state[0] = state[1] = {}; }
 
-    void remove_meta(const Member& member) {
+    // Returns the reference that the clients know it by, or empty.
+    std::string remove_meta(const Member& member) {
+        std::string known = member.presence_reference;
         auto& list = present[member.presence_key];
         const auto meta = std::find_if(list.begin(), list.end(), [&](const Meta& one) {
             return one.reference == member.presence_reference;
@@ -91,6 +99,7 @@ class Topic {
             return one.reference == member.presence_reference;
         });
         if (announced != fresh.end()) {
+            known = announced->before;
             fresh.erase(announced);
         } else {
             left[member.presence_key].push_back(*meta);
@@ -102,6 +111,7 @@ class Topic {
             present.erase(member.presence_key);
         }
         --tracked;
+        return known;
     }
 };
 
@@ -149,6 +159,10 @@ void Topics::leave(Member& member) {
 
 FramePointer broadcast_frame(Encoding encoding, std::string_view topic, const Broadcast& broadcast) {
     wire::ByteBuffer out(largest_frame);
+    if (!broadcast.message.empty()) {
+        protocol::write_broadcast_message(out, version_of(encoding), topic, broadcast.message);
+        return Frame::message(web::Opcode::Text, {out.view()});
+    }
     if (broadcast.is_json) {
         protocol::write_broadcast(out, version_of(encoding), topic, broadcast.event, broadcast.payload,
                                   broadcast.metadata);
@@ -227,16 +241,17 @@ bool Topics::track(Member& member, std::string_view payload) {
         return false;
     }
     const auto& topic = member.place;
+    std::string before;
     if (!member.presence_reference.empty()) {
         for (const Meta& meta : topic->present[member.presence_key]) {
             if (meta.reference == member.presence_reference && meta.payload == payload) {
                 return true;
             }
         }
-        topic->remove_meta(member);
+        before = topic->remove_meta(member);
     }
     member.presence_reference = std::to_string(++last_reference_);
-    const Meta meta{member.presence_reference, std::string(payload)};
+    const Meta meta{member.presence_reference, std::move(before), std::string(payload)};
     topic->present[member.presence_key].push_back(meta);
     topic->joined[member.presence_key].push_back(meta);
     member.presence_bytes = payload.size();

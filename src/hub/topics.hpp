@@ -40,6 +40,8 @@ struct Broadcast {
     std::string_view payload;  // JSON, or any bytes when is_json is false
     std::string_view metadata; // JSON object, or empty
     bool is_json = true;
+    // The whole message as a client has sent it, a JSON object, which is passed on as it is; then the others are not looked at.
+    std::string_view message = {};
 };
 
 // Not thread-safe.

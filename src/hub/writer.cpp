@@ -149,6 +149,9 @@ FramePointer ChangeWriter::frame(Encoding encoding, std::string_view topic, std:
     if (encoding == Encoding::EventStream) {
         begin_event(head_, "postgres_changes", change_->cursor);
         tail_.append("\n\n");
+    } else if (is_by_event(encoding)) {
+        protocol::write_change_head(head_, version_of(encoding), topic, event_of(change_->kind));
+        protocol::write_change_tail(tail_, version_of(encoding));
     } else {
         protocol::write_changes_head(head_, version_of(encoding), topic, ids_);
         protocol::write_changes_tail(tail_, version_of(encoding));

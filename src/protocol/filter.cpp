@@ -207,7 +207,9 @@ class Parser {
             if (value.size() < 2 || value.front() != '(' || value.back() != ')') {
                 throw Problem{"condition " + shown(whole) + " needs its values in parentheses"};
             }
-            const std::vector<std::string_view> parts = split(value.substr(1, value.size() - 2));
+            const std::string_view list = trimmed(value.substr(1, value.size() - 2));
+            const std::vector<std::string_view> parts =
+                list.empty() ? std::vector<std::string_view>() : split(list);
             if (parts.size() > most_in_values) {
                 throw Problem{"condition on column " + shown(node.column) + " has more than " +
                               std::to_string(most_in_values) + " values"};

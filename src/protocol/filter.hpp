@@ -6,7 +6,7 @@
 //   group     = "(" member *( "," member ) ")"
 //   member    = column "." [ "not." ] operator "." value / [ "not." ] ( "or" / "and" ) group
 //   operator  = eq neq lt lte gt gte in like ilike is match imatch isdistinct
-//   value     = text; after . ( or , it may stand in double quotes, in which \x is x; for in: ( value, ... )
+//   value     = text; after . ( or , it may stand in double quotes, in which \x is x; for in: ( value, ... ), of which () has none
 //
 // A column of a member may stand in double quotes, too; one whose name has quotes, commas or parentheses has to.
 // Commas within quotes and parentheses do not separate. An opening quote without an end, or with something behind the end,
@@ -47,7 +47,7 @@ struct FilterNode {
     // Leaf
     std::string column;
     Operator operation = Operator::Equal;
-    std::vector<std::string> values; // one; for In any number
+    std::vector<std::string> values; // one; for In any number, also none
 };
 
 // Empty: every row. Else node 0 is the root.

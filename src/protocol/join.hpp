@@ -24,6 +24,8 @@ struct Binding {
     // with the cursor of their change, which the stock client hands on.
     bool leaving = false, marks = false;
     std::string request; // the object as it came, to be echoed
+    // Which member cannot be served and why: ".event: ...". Empty: the filter may still be wrong.
+    std::string fault;
 };
 
 struct Join {
@@ -39,17 +41,23 @@ struct Join {
     // Of all bindings: the later one of postgres_changes_options.since and of a member "since" of the payload, which
     // updateJoinPayload() of the client can set anew for later joins.
     std::optional<Cursor> since;
-    std::optional<std::string> access_token;
+    std::optional<std::string> access_token; // or user_token, as older clients call it
+    bool configured = false;                 // there is a member config: see take_table_from()
+    std::vector<std::string> warnings;       // names that mean nothing, with the nearest right one
 };
 
 constexpr std::size_t most_bindings = 100; // of one channel
 constexpr std::size_t longest_presence_key = 255;
 constexpr std::size_t most_selected = 1600; // columns that a table can have
 
-// Reads a payload leniently, as the original does: booleans may be the texts "true" and "false", null entries are left out,
-// an unknown event is *, and whatever has the wrong type counts as missing. What would change which rows are sent is an error,
-// never a guess: then the result is empty and `error` says what is wrong.
+// Reads a payload leniently, as the original does: booleans may be the texts "true" and "false" in letters of either case, and
+// null counts as missing. A wrong type is an error, never a guess: then the result is empty and `error` says what is wrong.
+// Members that are not known are left out, with a warning; a binding that cannot be served says so in its `fault`.
 std::optional<Join> read_join(std::string_view payload, std::string& error);
+
+// Adds the binding of a join without config, as clients of before 2022 send it: their channel is called SCHEMA, SCHEMA:TABLE or
+// SCHEMA:TABLE:FILTER, and their changes come as messages whose event is that of the change.
+void take_table_from(Join& join, std::string_view channel);
 
 // A topic is realtime: and a name; empty when it is none. The name is what system messages call the channel.
 std::optional<std::string_view> channel_of(std::string_view topic);

@@ -198,6 +198,21 @@ void write_changes_tail(wire::ByteBuffer& out, Version version) {
     end(out, version);
 }
 
+void write_change_head(wire::ByteBuffer& out, Version version, std::string_view topic, Event event) {
+    begin(out, version, std::nullopt, std::nullopt, topic, name_of(event));
+}
+
+void write_change_tail(wire::ByteBuffer& out, Version version) {
+    end(out, version);
+}
+
+void write_broadcast_message(wire::ByteBuffer& out, Version version, std::string_view topic,
+                             std::string_view message) {
+    begin(out, version, std::nullopt, std::nullopt, topic, "broadcast");
+    out.append(message);
+    end(out, version);
+}
+
 void write_broadcast(wire::ByteBuffer& out, Version version, std::string_view topic, std::string_view event,
                      std::string_view payload, std::string_view metadata) {
     begin(out, version, std::nullopt, std::nullopt, topic, "broadcast");

@@ -63,10 +63,16 @@ void write_change_data(wire::ByteBuffer& out, const ChangeData& change);
 void write_changes_head(wire::ByteBuffer& out, Version version, std::string_view topic,
                         std::span<const std::uint32_t> ids);
 void write_changes_tail(wire::ByteBuffer& out, Version version);
+// The same for joins without config: the event of the message is that of the change, and its payload is the data.
+void write_change_head(wire::ByteBuffer& out, Version version, std::string_view topic, Event event);
+void write_change_tail(wire::ByteBuffer& out, Version version);
 
 // A broadcast as text, with a JSON payload; version 2 also has binary frames for payloads of any bytes.
 void write_broadcast(wire::ByteBuffer& out, Version version, std::string_view topic, std::string_view event,
                      std::string_view payload, std::string_view metadata = {});
+// The same with the payload of the whole message, a JSON object, as a client has sent it.
+void write_broadcast_message(wire::ByteBuffer& out, Version version, std::string_view topic,
+                             std::string_view message);
 // Empty result: a name is longer than 255 bytes, which the format cannot hold.
 bool write_broadcast_frame(wire::ByteBuffer& out, std::string_view topic, std::string_view event,
                            std::string_view metadata, bool is_json, std::string_view payload);

@@ -74,6 +74,9 @@ struct RowFilter::Bound {
     std::vector<std::string> columns; // the same, plain
 
     Truth leaf(const Node& node, std::string_view json) const {
+        if (node.operation == Operator::In && node.values.empty()) {
+            return Truth::False; // whatever the row has, as with = ANY of an empty array
+        }
         if (json.empty()) {
             return Truth::Unknown; // not in the row
         }
@@ -213,6 +216,9 @@ std::variant<RowFilter, std::string> RowFilter::bind(const Filter& filter,
             break;
         }
         default:
+            if (source.values.empty()) {
+                break; // in.(): of any type
+            }
             if (node.column_kind == ColumnKind::Opaque &&
                 (source.operation != Operator::IsDistinct || source.values[0] != "null")) {
                 return about + " cannot be compared, only be is.null";

@@ -32,8 +32,9 @@ describe('changes', () => {
 
   test('public tables reach everybody, tables that are not registered nobody', async () => {
     const client = await stage.client(null)
-    const channel = await stage.subscribe(client, [{ event: '*', table: 'plans' }, { event: '*', table: 'secrets' }])
-    assert.match(channel.system.map((s) => s.message).join(), /table public\.secrets is not streamed/)
+    const channel = await stage.subscribe(client, [{ event: '*', table: 'plans' }, { event: '*', table: 'secrets' }], { wait: false })
+    await until(() => channel.system.some((s) => s.status === 'error' && /table public\.secrets is not streamed/.test(s.message)), 'what is missing')
+    await until(() => channel.system.some((s) => s.extension === 'cursor'), 'the rest is live')
     stage.sql(`INSERT INTO secrets VALUES (1, '${tenants[0]}'); INSERT INTO plans VALUES (7, 'free'); DELETE FROM secrets`)
     await until(() => channel.events.length > 0, 'an event')
     assert.deepEqual(channel.events.map((e) => e.table), ['plans'])
@@ -93,14 +94,6 @@ describe('changes', () => {
     stage.sql('ALTER TABLE orders REPLICA IDENTITY DEFAULT')
     await client.disconnect()
     clean()
-  })
-
-  test('a wrong filter is refused with what is wrong', async () => {
-    const client = await stage.client(0)
-    const channel = await stage.subscribe(client, [{ event: '*', table: 'orders', filter: 'total=eq.many' }], { wait: false })
-    const [, error] = await until(() => channel.status.find(([status]) => status === 'CHANNEL_ERROR'), 'refusal')
-    assert.match(error, /MalformedFilter.*total.*numeric.*many/)
-    await client.disconnect()
   })
 
   test('who watches a table that is renamed, or whose filtered column is, is told so', async () => {

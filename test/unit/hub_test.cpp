@@ -395,10 +395,20 @@ TEST(HubTopics, PresenceTellsEachJoinAndLeaveOnce) {
     EXPECT_TRUE(topics.track(one, R"({"n":1})")); // the same changes nothing
     topics.send_presence_changes();
     EXPECT_EQ(first.frames.size(), 1U);
-    topics.leave(two);
+    // An update says what it takes the place of, of what the others know: 3 was never announced.
+    EXPECT_TRUE(topics.track(one, R"({"n":3})"));
+    EXPECT_TRUE(topics.track(one, R"({"n":4})"));
     topics.send_presence_changes();
     ASSERT_EQ(first.frames.size(), 2U);
-    EXPECT_NE(first.frames[1].find(R"("leaves":{"b":)"), std::string::npos);
+    EXPECT_NE(
+        first.frames[1].find(
+            R"("joins":{"a":{"metas":[{"n":4,"phx_ref":"4","phx_ref_prev":"1"}]}},"leaves":{"a":{"metas":[{"n":1,"phx_ref":"1"}]}})"),
+        std::string::npos)
+        << first.frames[1];
+    topics.leave(two);
+    topics.send_presence_changes();
+    ASSERT_EQ(first.frames.size(), 3U);
+    EXPECT_NE(first.frames[2].find(R"("leaves":{"b":)"), std::string::npos);
     topics.leave(one);
     EXPECT_EQ(topics.size(), 0U);
 }

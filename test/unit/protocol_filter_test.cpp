@@ -72,7 +72,9 @@ TEST(FilterGrammar, ReadsWhatTheClientBuilds) {
             {"name=eq.a\"b", R"~(name=eq."a\"b")~"},
             {"id=in.(1,2,3)", R"~(id=in.("1","2","3"))~"},
             {"name=in.(\"a,b\",c)", R"~(name=in.("a,b","c"))~"},
-            {"name=in.()", R"~(name=in.(""))~"},
+            {"name=in.()", "name=in.()"},
+            {"name=in.( )", "name=in.()"},
+            {"name=in.(\"\")", R"~(name=in.(""))~"},
             {"name=not.in.(a)", R"~(name=not.in.("a"))~"},
             {"name=eq.(a,b)", R"~(name=eq."(a,b)")~"},
             {"name=like.a%,id=is.null", R"~(name=like."a%",id=is."null")~"},
@@ -142,6 +144,16 @@ TEST(FilterGrammar, SpacesAroundPartsMeanNothing) {
     EXPECT_EQ(text_of(parsed("name=in.( a, \"b, c\" ,d )")), text_of(parsed("name=in.(a,\"b, c\",d)")));
     EXPECT_EQ(text_of(parsed("or=( id.eq.1 , name.eq.x)")), text_of(parsed("or=(id.eq.1,name.eq.x)")));
     EXPECT_TRUE(passes("name=eq.\" a \"", R"({"name":" a "})"));
+    // A list of nothing has nothing in it: also for types that cannot be compared, for null and for what is not in the row.
+    for (const char* column : {"id", "name", "doc", "key", "ok", "at", "price"}) {
+        const std::string filter = std::string(column) + "=in.()", other = std::string(column) + "=not.in.()";
+        for (const char* row :
+             {R"({"id":1,"name":"","doc":{},"ok":true,"price":1})", R"({"name":null,"id":null})", "{}"}) {
+            EXPECT_FALSE(passes(filter, row)) << filter << " " << row;
+            EXPECT_TRUE(passes(other, row)) << other << " " << row;
+        }
+    }
+    EXPECT_TRUE(passes("name=in.(\"\")", R"({"name":""})"));
 }
 
 TEST(RowFilter, DoesNotCompareWhatHasManyTexts) {

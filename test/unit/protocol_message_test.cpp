@@ -6,6 +6,7 @@
 #include "protocol/cursor.hpp"
 #include "protocol/join.hpp"
 #include "protocol/message.hpp"
+#include "protocol/nearest.hpp"
 #include "protocol/reply.hpp"
 #include "wire/json_check.hpp"
 #include "wire/json_text.hpp"
@@ -158,13 +159,14 @@ TEST(BroadcastPush, IsReadFromTheBinaryFrameThatTheClientSends) {
 TEST(Join, IsLenientWhereTheOriginalIs) {
     std::string error;
     const auto join = read_join(
-        R"({"access_token":"t","config":{"private":"true","broadcast":5,"presence":{"key":null,"enabled":"false"},
-            "postgres_changes":[null,{"event":"insert","schema":"s"},{"table":"t","event":"nonsense","filter":null},{}],"unknown":[1]}})",
+        R"({"access_token":"t","config":{"private":"True","broadcast":null,"presence":{"key":null,"enabled":"FALSE"},
+            "postgres_changes":[null,{"event":"insert","schema":"s"},{"table":"t","event":null,"filter":null,"id":0},{}]}})",
         error);
     ASSERT_TRUE(join) << error;
     EXPECT_EQ(join->access_token, "t");
     EXPECT_TRUE(join->is_private);
     EXPECT_FALSE(join->presence || join->wait || join->broadcast_ack);
+    EXPECT_TRUE(join->warnings.empty()) << join->warnings[0];
     // What is not said is as it was before it could be said; a key may be a number.
     const auto older =
         read_join(R"({"access_token":"sb_publishable_x","config":{"presence":{"key":17}}})", error);
@@ -181,10 +183,119 @@ TEST(Join, IsLenientWhereTheOriginalIs) {
     EXPECT_EQ(join->bindings[1].table, "t");
     EXPECT_EQ(join->bindings[2].schema, "*");
     for (const char* nothing :
-         {R"({"config":null})", R"({"config":{}})", R"({"config":{"postgres_changes":{}}})"}) {
+         {R"({"config":null})", R"({"config":{}})", R"({"config":{"postgres_changes":null}})"}) {
         const auto empty = read_join(nothing, error);
         ASSERT_TRUE(empty) << nothing << ": " << error;
-        EXPECT_TRUE(empty->bindings.empty());
+        EXPECT_TRUE(empty->bindings.empty() && empty->configured);
+    }
+    for (const char* payload : {R"({"user_token":"u","access_token":"a","config":{}})",
+                                R"({"access_token":"a","user_token":"u","config":{}})"}) {
+        const auto old = read_join(payload, error);
+        ASSERT_TRUE(old) << error;
+        EXPECT_EQ(old->access_token, "u") << "as the original takes it";
+    }
+}
+
+TEST(Join, WithoutConfigNamesItsTableInTheTopic) {
+    std::string error;
+    for (const char* payload : {"null", "{}", R"({"user_token":"u"})"}) {
+        auto join = read_join(payload, error);
+        ASSERT_TRUE(join) << payload << ": " << error;
+        EXPECT_FALSE(join->configured);
+        EXPECT_TRUE(join->presence && join->bindings.empty());
+    }
+    const auto binding = [](std::string_view channel) {
+        Join join;
+        take_table_from(join, channel);
+        return join.bindings.at(0);
+    };
+    EXPECT_EQ(binding("*").schema + binding("*").table, "**");
+    EXPECT_EQ(binding("s").schema + "." + binding("s").table, "s.*");
+    EXPECT_EQ(binding("s:t").table + binding("s:t").filter, "t");
+    const Binding all = binding("public:orders:id=in.(1,2)");
+    EXPECT_EQ(all.filter, "id=in.(1,2)");
+    EXPECT_EQ(all.request, R"x({"schema":"public","table":"orders","filter":"id=in.(1,2)"})x");
+    EXPECT_EQ(binding("s:t:a=eq.b:c").filter, "a=eq.b:c");
+}
+
+TEST(Join, SaysWhichMemberHasTheWrongType) {
+    const auto refusal = [](const std::string& config) {
+        std::string error;
+        EXPECT_FALSE(read_join("{\"config\":" + config + "}", error)) << config;
+        return error;
+    };
+    EXPECT_EQ(refusal("5"), "config is no object: 5");
+    EXPECT_EQ(refusal("[]"), "config is no object: []");
+    EXPECT_EQ(refusal(R"({"private":"yes"})"), "config.private is no boolean: \"yes\"");
+    EXPECT_EQ(refusal(R"({"private":1})"), "config.private is no boolean: 1");
+    EXPECT_EQ(refusal(R"({"broadcast":5})"), "config.broadcast is no object: 5");
+    EXPECT_EQ(refusal(R"({"broadcast":{"ack":[]}})"), "config.broadcast.ack is no boolean: []");
+    EXPECT_EQ(refusal(R"({"presence":"on"})"), "config.presence is no object: \"on\"");
+    EXPECT_EQ(refusal(R"({"presence":{"key":{}}})"), "config.presence.key is no text: {}");
+    EXPECT_EQ(refusal(R"({"presence":{"enabled":0}})"), "config.presence.enabled is no boolean: 0");
+    EXPECT_EQ(refusal(R"({"postgres_changes":{}})"), "config.postgres_changes is no array: {}");
+    EXPECT_EQ(refusal(R"({"postgres_changes":[{"event":5}]})"), "postgres_changes[0].event is no text");
+    EXPECT_EQ(refusal(R"({"postgres_changes_options":true})"),
+              "config.postgres_changes_options is no object: true");
+    EXPECT_EQ(refusal(R"({"postgres_changes_options":{"timeout":"long"}})"),
+              "config.postgres_changes_options.timeout is no number of milliseconds");
+    const std::string long_value(1000, 'x');
+    EXPECT_LT(refusal("\"" + long_value + "\"").size(), 200U);
+    std::string error;
+    for (const char* payload : {"5", "[]", "\"a\""}) {
+        EXPECT_FALSE(read_join(payload, error)) << payload;
+        EXPECT_EQ(error, "the payload is no object") << payload;
+    }
+    EXPECT_FALSE(read_join(R"({"access_token":5})", error));
+    EXPECT_EQ(error, "access_token is no text");
+}
+
+TEST(Join, NamesTheNearestRightNameOfOneThatDoesNotExist) {
+    std::string error;
+    const auto join = read_join(
+        R"({"version":"realtime-js/2","own":1,"sicne":"0/1-0/0",
+            "config":{"brodcast":{},"broadcast":{"akc":true,"replay":{"limit":1}},"presence":{"foo":1},
+                      "postgres_changes":[{"table":"t","fliter":"id=eq.1"}]}})",
+        error);
+    ASSERT_TRUE(join) << error;
+    const std::vector<std::string> warnings{
+        R"(sicne is not known and has no effect; did you mean "since"?)",
+        R"(config.brodcast is not known and has no effect; did you mean "broadcast"?)",
+        R"(config.broadcast.akc is not known and has no effect; did you mean "ack"?)",
+        "config.broadcast.replay has no effect: broadcasts are not kept",
+        "config.presence.foo is not known and has no effect; there are key, enabled",
+        R"(postgres_changes[0].fliter is not known and has no effect; did you mean "filter"?)"};
+    EXPECT_EQ(join->warnings, warnings);
+    const auto fault = [&](const char* event) {
+        const auto read = read_join(std::string(R"({"config":{"postgres_changes":[{"table":"t","event":")") +
+                                        event + "\"}]}}",
+                                    error);
+        EXPECT_TRUE(read) << error;
+        return read ? read->bindings.at(0).fault : error;
+    };
+    EXPECT_EQ(fault("INSRT"), R"(.event: there is no event "INSRT"; did you mean "INSERT"?)");
+    EXPECT_EQ(fault("udpate"), R"(.event: there is no event "udpate"; did you mean "UPDATE"?)");
+    EXPECT_EQ(fault("TRUNCATE"),
+              R"(.event: there is no event "TRUNCATE"; there are INSERT, UPDATE, DELETE, *)");
+    EXPECT_EQ(fault("delete"), "");
+    std::string many = R"({"config":{)";
+    for (int number = 0; number < 1000; ++number) {
+        many += (number > 0 ? ",\"x" : "\"x") + std::to_string(number) + "\":1";
+    }
+    const auto spam = read_join(many + "}}", error);
+    ASSERT_TRUE(spam) << error;
+    EXPECT_LE(spam->warnings.size(), 10U);
+}
+
+TEST(Nearest, FindsWhatWasMeantAndNothingElse) {
+    constexpr std::string_view names[] = {"INSERT", "UPDATE", "DELETE", "*"};
+    EXPECT_EQ(nearest("INSRT", names), "INSERT");
+    EXPECT_EQ(nearest("insret", names), "INSERT");
+    EXPECT_EQ(nearest("DELETED", names), "DELETE");
+    EXPECT_EQ(nearest("UPDAT", names), "UPDATE");
+    for (const std::string& far :
+         {std::string(), std::string("x"), std::string("TRUNCATE"), std::string(1 << 20, 'I')}) {
+        EXPECT_EQ(nearest(far, names), "") << far.substr(0, 20);
     }
 }
 
@@ -203,8 +314,10 @@ TEST(Join, RefusesWhatWouldChangeWhichRowsAreSent) {
               "postgres_changes[1].select is no array of column names");
     EXPECT_EQ(refusal(R"({"table":"t","select":[1]})"),
               "postgres_changes[1].select is no array of column names");
-    EXPECT_EQ(refusal(R"({"schema":"s","select":["id"]})"),
-              "postgres_changes[1].select needs a schema and a table");
+    std::string none;
+    const auto wild = read_join(R"({"config":{"postgres_changes":[{"schema":"s","select":["id"]}]}})", none);
+    ASSERT_TRUE(wild) << none;
+    EXPECT_EQ(wild->bindings[0].fault, ".select: needs a schema and a table");
     EXPECT_EQ(refusal(R"({"table":"t","since":"0/1"})"), "postgres_changes[1].since is no cursor");
     EXPECT_EQ(refusal(R"({"table":"t","since":5})"), "postgres_changes[1].since is no cursor");
     std::string many;
@@ -213,18 +326,14 @@ TEST(Join, RefusesWhatWouldChangeWhichRowsAreSent) {
     }
     EXPECT_EQ(refusal(many), "postgres_changes has more than 100 entries");
     std::string error;
-    for (const char* legacy : {"null", "{}", "5", "[]"}) {
-        EXPECT_FALSE(read_join(legacy, error)) << legacy;
-        EXPECT_EQ(error, "joins without config are not served; update the client");
-    }
     EXPECT_FALSE(read_join(R"({"config":{"presence":{"key":")" + std::string(256, 'k') + R"("}}})", error));
-    EXPECT_EQ(error, "presence.key is longer than 255 bytes");
+    EXPECT_EQ(error, "config.presence.key is longer than 255 bytes");
     const auto later =
         read_join(R"({"since":"0/3-0/0","config":{"postgres_changes_options":{"since":"0/2-0/0"}}})", error);
     ASSERT_TRUE(later) << error;
     EXPECT_EQ(later->since, (Cursor{3, 0})); // the one that updateJoinPayload() has set
     EXPECT_FALSE(read_join(R"({"config":{"postgres_changes_options":{"since":"x"}}})", error));
-    EXPECT_EQ(error, "postgres_changes_options.since is no cursor");
+    EXPECT_EQ(error, "config.postgres_changes_options.since is no cursor");
     const auto resumed = read_join(
         R"({"config":{"postgres_changes":[{"table":"t","since":"0/1A-0/B"}],"postgres_changes_options":{"since":"0/2-0/0"}}})",
         error);
