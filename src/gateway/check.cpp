@@ -8,14 +8,13 @@
 #include <set>
 
 #include "gateway/gatekeeper.hpp"
+#include "gateway/grant_hint.hpp"
 #include "gateway/link.hpp"
 #include "gateway/read_file.hpp"
 
 namespace gateway {
 
 namespace {
-
-constexpr int version_with_set = 160'000; // from which a membership may come without the right to SET ROLE
 
 using Row = std::vector<std::optional<std::string>>;
 using Parameters = std::vector<std::pair<const char*, std::string>>;
@@ -43,6 +42,7 @@ class Session {
 
     // What kept the connection or the last statement from succeeding, or empty.
     const std::string& fault() const { return fault_; }
+    const std::string& sqlstate() const { return sqlstate_; } // of the fault of a statement
     int version() const { return PQserverVersion(connection_.get()); }
 
     std::vector<Row> ask(const char* statement, const std::vector<std::string>& parameters = {}) {
@@ -67,9 +67,13 @@ class Session {
     std::vector<Row> rows_of(PGresult* taken) {
         const std::unique_ptr<PGresult, decltype(&PQclear)> result(taken, PQclear);
         fault_.clear();
+        sqlstate_.clear();
         std::vector<Row> rows;
-        if (PQresultStatus(result.get()) != PGRES_TUPLES_OK) {
+        const ExecStatusType status = PQresultStatus(result.get());
+        if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
             fault_ = one_line(PQerrorMessage(connection_.get()));
+            const char* state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
+            sqlstate_ = state == nullptr ? "" : state;
             return rows;
         }
         for (int row = 0; row < PQntuples(result.get()); ++row) {
@@ -85,7 +89,7 @@ class Session {
     }
 
     std::unique_ptr<PGconn, decltype(&PQfinish)> connection_{nullptr, PQfinish};
-    std::string fault_;
+    std::string fault_, sqlstate_;
 };
 
 // The names of a list as PostgreSQL writes it: separated by commas, in quotes or folded to lower case.
@@ -134,6 +138,7 @@ class Check {
         look_at_publications(session);
         look_at_slot(session);
         look_at_replication(session);
+        look_at_plugin(session);
         return code_;
     }
 
@@ -191,13 +196,15 @@ class Check {
         role_ = (*row)[1].value_or("");
         database_ = (*row)[2].value_or("");
         well("role " + quoted(role_) + " can connect to database " + quoted(database_));
-        if (wal_level == "logical") {
+        is_logical_ = wal_level == "logical";
+        if (is_logical_) {
             well("wal_level is logical");
         } else {
             wrong("wal_level is " + wal_level + ", not logical",
                   "Set wal_level = logical and restart the server.");
         }
-        if ((*row)[3] == "t") {
+        may_replicate_ = (*row)[3] == "t";
+        if (may_replicate_) {
             well("role " + quoted(role_) + " may replicate");
         } else {
             wrong("role " + quoted(role_) + " may not replicate",
@@ -214,7 +221,8 @@ class Check {
 
     void look_at_roles(Session& session) {
         const auto member =
-            row_of(session, "SELECT pg_catalog.pg_has_role(session_user, 'realtime_gateway', 'USAGE')");
+            row_of(session, "SELECT pg_catalog.pg_has_role(session_user, 'realtime_gateway', 'USAGE'), "
+                            "pg_catalog.pg_has_role(session_user, 'realtime_gateway', 'MEMBER')");
         if (member && (*member)[0] == "t") {
             well("role " + quoted(role_) + " has the rights of realtime_gateway");
             const std::string count =
@@ -223,8 +231,12 @@ class Check {
                 note("registered tables: " + (*tables)[0].value_or(""));
             }
         } else if (member) {
-            wrong("role " + quoted(role_) + " is no member of realtime_gateway",
-                  "GRANT realtime_gateway TO " + session.identifier(role_) + ";");
+            const bool is_member = (*member)[1] == "t";
+            wrong("role " + quoted(role_) +
+                      (is_member ? " is a member of realtime_gateway, but does not inherit its rights"
+                                 : " is no member of realtime_gateway"),
+                  grant_hint(session.version(), "realtime_gateway", session.identifier(role_), Right::Inherit,
+                             is_member));
         }
         for (const auto& [of_token, role] : config_.roles) {
             look_at_role(session, of_token, role);
@@ -232,11 +244,12 @@ class Check {
     }
 
     void look_at_role(Session& session, const std::string& of_token, const std::string& role) {
-        const auto row = row_of(session,
-                                "SELECT r.oid IS NOT NULL, COALESCE(pg_catalog.pg_has_role(session_user, "
-                                "r.oid, $2), false) "
-                                "FROM (SELECT 1) one LEFT JOIN pg_catalog.pg_roles r ON r.rolname = $1",
-                                {role, session.version() >= version_with_set ? "SET" : "MEMBER"});
+        const auto row =
+            row_of(session,
+                   "SELECT r.oid IS NOT NULL, COALESCE(pg_catalog.pg_has_role(session_user, "
+                   "r.oid, $2), false) "
+                   "FROM (SELECT 1) one LEFT JOIN pg_catalog.pg_roles r ON r.rolname = $1",
+                   {role, session.version() >= version_of_membership_options ? "SET" : "MEMBER"});
         if (!row) {
             return;
         }
@@ -246,7 +259,8 @@ class Check {
                   "CREATE ROLE " + session.identifier(role) + "; or name another one in the setting roles.");
         } else if ((*row)[1] != "t") {
             wrong("role " + quoted(role_) + " may not act as " + whom,
-                  "GRANT " + session.identifier(role) + " TO " + session.identifier(role_) + ";");
+                  grant_hint(session.version(), session.identifier(role), session.identifier(role_),
+                             Right::SetRole, false));
         } else {
             well("role " + quoted(role_) + " may act as " + whom);
         }
@@ -361,9 +375,39 @@ class Check {
         }
     }
 
+    // Only superusers see output_plugin_libraries: the server is asked for a slot that lasts as long as this session. It looks at the
+    // setting first of all; a slot then waits for transactions that go on, which is not waited for.
+    void look_at_plugin(Session& session) {
+        if (!may_replicate_ || !is_logical_) {
+            return; // which was said
+        }
+        constexpr const char *out_of_rights = "42501", *out_of_time = "57014", *out_of_slots = "53400";
+        session.command("SET statement_timeout = '2s'");
+        session.ask("SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM "
+                    "pg_catalog.pg_create_logical_replication_slot("
+                    "'pg_realtimed_check_' || pg_catalog.pg_backend_pid(), 'pg_realtime', true)");
+        const std::string fault = session.fault(), state = session.sqlstate();
+        session.command("RESET statement_timeout");
+        if (fault.empty() || state == out_of_time) {
+            well("the server takes pg_realtime as an output plugin");
+        } else if (state == out_of_slots) {
+            note("whether the server takes pg_realtime as an output plugin cannot be tried: all of "
+                 "max_replication_slots are used");
+        } else if (state == out_of_rights) {
+            wrong(
+                "the server does not take pg_realtime as an output plugin: " + fault,
+                "Add it to output_plugin_libraries in postgresql.conf, for example output_plugin_libraries = "
+                "'pgoutput, test_decoding, pg_realtime', and reload.");
+        } else {
+            wrong("the server does not take pg_realtime as an output plugin: " + fault,
+                  "Look at wal_level, and whether the extension's library is installed where the server "
+                  "looks.");
+        }
+    }
+
     const Config& config_;
     std::string role_, database_, schema_;
-    bool slot_is_read_ = false;
+    bool slot_is_read_ = false, may_replicate_ = false, is_logical_ = false;
     int code_ = 0;
 };
 

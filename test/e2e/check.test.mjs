@@ -32,7 +32,7 @@ describe('--check', () => {
     assert.equal(fresh.code, 0, fresh.told)
     assert.deepEqual(fresh.wrong, [])
     for (const line of ['there are keys for tokens: 1', 'wal_level is logical', 'role "e2e_gateway" may replicate', 'role "e2e_gateway" has the rights of realtime_gateway',
-      'role "e2e_gateway" may act as "realtime_writer" for tokens of role "authenticated"', 'publication "pg_realtime" exists', `slot "${stage.database}_new" can be made`, 'a replication connection can be made']) {
+      'role "e2e_gateway" may act as "realtime_writer" for tokens of role "authenticated"', 'publication "pg_realtime" exists', 'the server takes pg_realtime as an output plugin', `slot "${stage.database}_new" can be made`, 'a replication connection can be made']) {
       assert.ok(fresh.told.includes(`ok: ${line}\n`), `${line} is missing: ${fresh.told}`)
     }
     assert.match(fresh.told, /note: registered tables: 2\n/)
@@ -67,6 +67,33 @@ describe('--check', () => {
       }
       assert.ok(wrong.some((line) => line.startsWith('WRONG: a replication connection cannot be made: ')), told)
     } finally { stage.sql('DROP ROLE e2e_nobody') }
+  }))
+
+  test('an output plugin that the server does not list', withDatabase(async (stage) => {
+    const listed = stage.sql("SELECT setting FROM pg_settings WHERE name = 'output_plugin_libraries'")
+    if (listed === '') return // this server takes every one
+    stage.sql(`DROP ROLE IF EXISTS e2e_unlisted; CREATE ROLE e2e_unlisted LOGIN REPLICATION; GRANT realtime_gateway, realtime_reader, realtime_writer TO e2e_unlisted;
+      ALTER ROLE e2e_unlisted SET output_plugin_libraries = 'pgoutput, test_decoding'`)
+    try {
+      assertWrong(check(stage, { user: 'e2e_unlisted' }), /WRONG: the server does not take pg_realtime as an output plugin: .*pg_realtime/, /output_plugin_libraries = 'pgoutput, test_decoding, pg_realtime'/)
+      assert.equal(slots(stage), stage.database, 'no slot was made')
+    } finally { stage.sql('DROP ROLE e2e_unlisted') }
+  }))
+
+  test('a membership that does not give its rights is mended by what is said of it', withDatabase(async (stage) => {
+    const since16 = Number(stage.sql('SHOW server_version_num')) >= 160000
+    stage.sql(`DROP ROLE IF EXISTS e2e_heir; CREATE ROLE e2e_heir LOGIN REPLICATION NOINHERIT; GRANT realtime_gateway, realtime_reader, realtime_writer TO e2e_heir;
+      ${since16 ? 'GRANT realtime_gateway TO e2e_heir WITH INHERIT FALSE; GRANT realtime_writer TO e2e_heir WITH SET FALSE' : ''}`)
+    try {
+      const told = check(stage, { user: 'e2e_heir' })
+      assert.equal(told.code, 1)
+      assert.match(told.told, /WRONG: role "e2e_heir" is a member of realtime_gateway, but does not inherit its rights/)
+      // Hints that are statements, word for word.
+      const statements = told.told.split('\n').filter((line) => /^ {4}(GRANT|ALTER) /.test(line)).map((line) => line.trim())
+      assert.equal(statements.length, since16 ? 2 : 1, told.told)
+      stage.sql(statements.join('\n'))
+      assert.equal(check(stage, { user: 'e2e_heir' }).code, 0, statements.join())
+    } finally { stage.sql('DROP ROLE e2e_heir') }
   }))
 
   test('slots of others, of other databases and of other kinds', withDatabase(async (stage) => {
