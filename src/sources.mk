@@ -86,6 +86,7 @@ HUB_SOURCES = \
 	src/hub/binding.cpp \
 	src/hub/writer.cpp \
 	src/hub/router.cpp \
+	src/hub/router_notices.cpp \
 	src/hub/topics.cpp \
 	src/hub/meter.cpp \
 	src/hub/people.cpp \

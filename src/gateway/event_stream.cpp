@@ -46,7 +46,7 @@ bool EventStream::look_at_token() {
     if (identity()->expires_at > hub_.unix_now()) {
         return false;
     }
-    on_notice(false, identity()->expires_at == 0 ? "Token was revoked" : "Token has expired", false);
+    on_notice(false, identity()->expires_at == 0 ? "Token was revoked" : "Token has expired", std::nullopt);
     close();
     socket_.close(0, {});
     return true;
@@ -69,21 +69,22 @@ bool EventStream::on_open() {
 }
 
 void EventStream::on_refused(const std::string& code, const std::string& message) {
-    on_notice(false, code + ": " + message, false);
+    on_notice(false, code + ": " + message, std::nullopt);
     socket_.close(0, {});
 }
 
-void EventStream::on_notice(bool ok, const std::string& message, bool refetch) {
+void EventStream::on_notice(bool ok, const std::string& message, std::optional<protocol::Cursor> refetch) {
     protocol::SystemMessage system;
     system.ok = ok;
     system.message = message;
-    system.refetch = refetch;
+    system.refetch = refetch.has_value();
+    system.cursor = refetch;
     socket_.send(hub::system_frame(hub::Encoding::EventStream, {}, system));
 }
 
 void EventStream::on_live(bool all) {
     if (all) {
-        on_notice(true, "Subscribed to PostgreSQL", false);
+        on_notice(true, "Subscribed to PostgreSQL", std::nullopt);
     }
     send_cursor();
 }

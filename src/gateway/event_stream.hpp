@@ -28,7 +28,7 @@ class EventStream final : public hub::Feed, public hub::Alarm {
     void on_reopened() override {}
     void on_suspended() override {}
     void on_refused(const std::string& code, const std::string& message) override;
-    void on_notice(bool ok, const std::string& message, bool refetch) override;
+    void on_notice(bool ok, const std::string& message, std::optional<protocol::Cursor> refetch) override;
     void on_tenant_lost(const std::string&) override {}
     void on_live(bool all) override;
     std::size_t queued_bytes() const override;

@@ -248,9 +248,9 @@ void Channel::on_refused(const std::string& code, const std::string& message) {
     finish();
 }
 
-void Channel::on_notice(bool ok, const std::string& message, bool refetch) {
+void Channel::on_notice(bool ok, const std::string& message, std::optional<protocol::Cursor> refetch) {
     errors_ += ok ? 0 : 1;
-    system("postgres_changes", ok, message, refetch, refetch ? std::optional(hub_.head()) : std::nullopt);
+    system("postgres_changes", ok, message, refetch.has_value(), refetch);
 }
 
 void Channel::on_tenant_lost(const std::string& tenant) {

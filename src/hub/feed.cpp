@@ -154,7 +154,7 @@ void Feed::advance() {
     serves_all_ = faults_.empty();
     for (const Fault& fault : faults_) {
         hub_.note_refused_binding(subscription_.topic, fault.text());
-        on_notice(false, fault.text(), false);
+        on_notice(false, fault.text(), std::nullopt);
     }
     faults_.clear();
     if (!subscription_.kinds.empty()) {
@@ -282,7 +282,7 @@ void Feed::start() {
         }
     }
     if (gone) {
-        refetch("the changes behind the given cursor are not kept any more");
+        refetch("the changes behind the given cursor are not kept any more", first.value_or(head));
     }
     if (!first) {
         go_live();
@@ -292,8 +292,11 @@ void Feed::start() {
     for (auto& since : since_) {
         since = since.value_or(head);
     }
-    if (hub_.people.has_joined_behind(identity_->subject, *first)) {
-        on_notice(true, "Refetch: the user became a member of a tenant behind the given cursor", true);
+    if (watching_) {
+        beginnings_ = hub_.people.beginnings_behind(identity_->subject, *first);
+        if (!beginnings_.empty()) {
+            on_notice(true, "Refetch: the user became a member of a tenant behind the given cursor", first);
+        }
     }
     ++hub_.counters.resumes;
     position_ = hub_.history.first_behind(*first);
@@ -319,7 +322,8 @@ bool Feed::replay(std::size_t work) {
                                                [](const auto& kind) { return kind->filter != nullptr; }));
     for (std::size_t done = 0; done < work;) {
         if (position_ < hub_.history.begin()) {
-            refetch("the changes behind the given cursor were forgotten before they could be sent");
+            refetch("the changes behind the given cursor were forgotten before they could be sent",
+                    hub_.head());
             go_live();
             return false;
         }
@@ -341,7 +345,7 @@ bool Feed::replay(std::size_t work) {
         }
         const std::size_t size = change->record.value_or("").size() + change->old_record.value_or("").size();
         done += 1 + filters * (1 + size / bytes_of_work) + (each ? 0 : all.tenants.size());
-        if (change->kind == stream::Kind::Broadcast) {
+        if (change->kind == stream::Kind::Broadcast || !is_of_its_time(*change)) {
             continue;
         }
         const bool delivered = hub_.router.replay(*change, subscription_, [&](std::size_t index) {
@@ -353,6 +357,17 @@ bool Feed::replay(std::size_t work) {
         }
     }
     return true;
+}
+
+// Whether a change is none of a tenant's from before the user became its member: the client is told to read those rows, and would
+// get old ones behind newer ones.
+bool Feed::is_of_its_time(const stream::Change& change) const {
+    if (beginnings_.empty() || !change.tenant || change.relation->access != wire::Access::Tenant) {
+        return true;
+    }
+    const auto& claimed = identity_->claimed_tenants;
+    return beginnings_.are_before(*change.tenant, change.cursor) ||
+           std::find(claimed.begin(), claimed.end(), *change.tenant) != claimed.end();
 }
 
 void Feed::look_at_queue() {
@@ -379,6 +394,7 @@ void Feed::go_live() {
     lags_ = false;
     state_ = State::Live;
     since_.clear();
+    beginnings_ = {};
     const Sight all = sight();
     hub_.router.subscribe(subscription_, all);
     if (!again) {
@@ -388,7 +404,7 @@ void Feed::go_live() {
     show(all);
     for (const std::string& tenant : all.tenants) {
         if (!std::binary_search(before.begin(), before.end(), tenant)) {
-            on_notice(true, "Refetch: the user is a member of tenant " + tenant + " now", true);
+            tell_of_tenant(tenant);
         }
     }
 }
@@ -399,9 +415,13 @@ void Feed::send_cursor() {
     }
 }
 
-void Feed::refetch(const std::string& why) {
+void Feed::refetch(const std::string& why, protocol::Cursor goes_on_behind) {
     ++hub_.counters.refetches;
-    on_notice(false, "Refetch: " + why, true);
+    on_notice(false, "Refetch: " + why, goes_on_behind);
+}
+
+void Feed::tell_of_tenant(const std::string& tenant) {
+    on_notice(true, "Refetch: the user is a member of tenant " + tenant + " now", hub_.head());
 }
 
 void Feed::on_gap(protocol::Cursor head) {
@@ -414,16 +434,19 @@ void Feed::on_gap(protocol::Cursor head) {
     if (state_ == State::Preparing) {
         since_.assign(subscription_.kinds.size(), head);
     }
-    refetch("the replication slot was lost and made anew; changes may be missing");
+    refetch("the replication slot was lost and made anew; changes may be missing", head);
 }
 
 void Feed::on_tenant_added(const std::string& tenant) {
+    if (state_ == State::Replaying) {
+        beginnings_.tenants[tenant] = hub_.head();
+    }
     if (state_ != State::Live) {
-        return; // go_live() looks
+        return; // go_live() tells of it
     }
     hub_.router.allow(subscription_, tenant);
     show(sight());
-    on_notice(true, "Refetch: the user is a member of tenant " + tenant + " now", true);
+    tell_of_tenant(tenant);
 }
 
 void Feed::on_tenant_removed(const std::string& tenant) {
@@ -436,7 +459,8 @@ void Feed::on_tenant_removed(const std::string& tenant) {
     if (opened_ && state_ != State::Closed) {
         ++hub_.counters.memberships_revoked;
         if (!bindings_.empty()) {
-            on_notice(false, "Unauthorized: the user is no member of tenant " + tenant + " any more", false);
+            on_notice(false, "Unauthorized: the user is no member of tenant " + tenant + " any more",
+                      std::nullopt);
         }
         on_tenant_lost(tenant);
     }

@@ -64,8 +64,9 @@ class Feed : public Watcher {
     virtual void on_reopened() = 0;
     // Nothing may be shown until on_open() or on_reopened().
     virtual void on_suspended() = 0;
-    // Something that the client should know. With `refetch` its rows may be wrong.
-    virtual void on_notice(bool ok, const std::string& message, bool refetch) = 0;
+    // Something that the client should know. With `refetch` its rows may be wrong: it has to read them again, and changes go on
+    // behind that cursor.
+    virtual void on_notice(bool ok, const std::string& message, std::optional<protocol::Cursor> refetch) = 0;
     // A tenant of the caller is gone; after the router knows. May close the feed.
     virtual void on_tenant_lost(const std::string& tenant) = 0;
     // From now on every change is sent: of all bindings, or (false) of those that can be served.
@@ -96,7 +97,9 @@ class Feed : public Watcher {
     void start();
     bool replay(std::size_t work);
     void go_live();
-    void refetch(const std::string& why);
+    void refetch(const std::string& why, protocol::Cursor goes_on_behind);
+    void tell_of_tenant(const std::string& tenant);
+    bool is_of_its_time(const stream::Change& change) const;
     void suspend();
     void show(const Sight& sight);
 
@@ -111,7 +114,8 @@ class Feed : public Watcher {
     std::vector<std::optional<protocol::Cursor>> since_; // of the kinds, until they are live
     std::uint64_t position_ = 0;                         // number of the next change to replay
     protocol::Cursor replayed_;                          // the changes up to here were replayed
-    std::vector<std::string> shown_;                     // tenants that the client knows it sees
+    Beginnings beginnings_;          // of the memberships that began behind what is replayed
+    std::vector<std::string> shown_; // tenants that the client knows it sees
 };
 
 } // namespace hub

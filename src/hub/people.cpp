@@ -170,8 +170,17 @@ bool People::change_tenants(std::vector<std::string>& tenants, const Event& even
 
 void People::apply(const Event& event) {
     const auto found = people_.find(event.subject);
-    if (found == people_.end() || !found->second.snapshot || found->second.snapshot->sees(event.xid) ||
-        !change_tenants(found->second.tenants, event)) {
+    if (found == people_.end() || !found->second.snapshot) {
+        return;
+    }
+    Person& person = found->second;
+    if (person.snapshot->sees(event.xid)) {
+        // The answer was ahead of the stream. Who was shown the tenant by it has seen what came before the membership.
+        if (!event.joined ||
+            !std::binary_search(person.tenants.begin(), person.tenants.end(), event.tenant)) {
+            return;
+        }
+    } else if (!change_tenants(person.tenants, event)) {
         return;
     }
     // The event may be forgotten meanwhile.
@@ -291,10 +300,17 @@ void People::ask_everybody() {
     }
 }
 
-bool People::has_joined_behind(const std::string& subject, protocol::Cursor cursor) const {
-    return cursor < forgotten_ || std::any_of(events_.begin(), events_.end(), [&](const Event& event) {
-               return event.joined && event.subject == subject && event.cursor > cursor;
-           });
+Beginnings People::beginnings_behind(const std::string& subject, protocol::Cursor cursor) const {
+    Beginnings beginnings;
+    if (cursor < forgotten_) {
+        beginnings.others = forgotten_;
+    }
+    for (const Event& event : events_) {
+        if (event.joined && event.subject == subject && event.cursor > cursor) {
+            beginnings.tenants[event.tenant] = event.cursor;
+        }
+    }
+    return beginnings;
 }
 
 } // namespace hub

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,20 @@ class Viewer {
     ~Viewer() = default;
 };
 
+// Where memberships of a person began: what a tenant's rows did before is not for who was no member then.
+struct Beginnings {
+    protocol::Cursor others; // of tenants that are not named: up to there it is not remembered
+    // The changes that made the person a member, the last of each tenant.
+    std::map<std::string, protocol::Cursor> tenants;
+
+    bool empty() const { return others == protocol::Cursor() && tenants.empty(); }
+    // Whether a change of the tenant stands behind the beginning.
+    bool are_before(std::string_view tenant, const protocol::Cursor& change) const {
+        const auto known = tenants.find(std::string(tenant));
+        return change > (known == tenants.end() ? others : known->second);
+    }
+};
+
 // Memberships change in the stream, in order with all other changes; a look-up sees them as of its own snapshot. What it
 // did not see is applied on top, so that whoever was removed never gets a change that was committed later.
 class People {
@@ -63,12 +78,12 @@ class People {
     void on_membership(const stream::Change& change, double now);
     // The stream has lost changes: everybody has to be asked for again, until there is an answer.
     void forget();
-    // Whether the person became a member of a tenant behind this place in the stream, or may have: when that is not remembered.
-    bool has_joined_behind(const std::string& subject, protocol::Cursor cursor) const;
+    // Which memberships of the person began behind this place in the stream, or may have: where that is not remembered.
+    Beginnings beginnings_behind(const std::string& subject, protocol::Cursor cursor) const;
     // Asks again what could not be answered or is old, and forgets who has not been here for a while; call it from time to time.
     // Answers become old soon while the stream is away or behind for longer.
     void refresh(double now, bool stream_is_behind);
-    // How long memberships are remembered for has_joined_behind(); those that are forgotten count as everybody's.
+    // How long memberships are remembered for beginnings_behind(); those that are forgotten count as everybody's.
     void set_memory(double seconds) { memory_seconds_ = seconds; }
 
     std::size_t size() const { return people_.size(); }

@@ -10,20 +10,12 @@ namespace {
 constexpr double cursor_seconds = 1; // between two messages about the cursor of a subscription
 
 // Scopes as texts: one letter, and the tenant.
-const std::string everybody = "e";
 const std::string every_tenant = "a";
 
 std::string scope_of_tenant(std::string_view tenant) {
     std::string scope = "t";
     scope += tenant;
     return scope;
-}
-
-std::string table_key(std::string_view schema, std::string_view table) {
-    std::string key(schema);
-    key += '\0'; // cannot stand in a name
-    key += table;
-    return key;
 }
 
 bool has_wildcard(const BindingKind& kind) {
@@ -45,6 +37,15 @@ bool wants(const BindingKind& kind, stream::Kind change) {
 }
 
 } // namespace
+
+const std::string Router::everybody = "e";
+
+std::string Router::table_key(std::string_view schema, std::string_view table) {
+    std::string key(schema);
+    key += '\0'; // cannot stand in a name
+    key += table;
+    return key;
+}
 
 bool Router::ScopeIndex::empty() const {
     return entries.empty() && by_equality.empty();
@@ -224,77 +225,6 @@ void Router::remove_entries(Audience& audience) {
     }
 }
 
-namespace {
-
-FramePointer notice_frame(std::string_view text, bool ok, protocol::Cursor cursor, Encoding encoding,
-                          std::string_view topic) {
-    protocol::SystemMessage message;
-    message.extension = "postgres_changes";
-    message.ok = ok;
-    message.message = text;
-    message.cursor = cursor;
-    message.refetch = true;
-    return system_frame(encoding, topic, message);
-}
-
-} // namespace
-
-// Every subscription is in the scope of everybody, so all entries of a table are met there once.
-template <class Use> void Router::for_each_entry(const std::string& key, Use&& use) {
-    const auto table = tables_.find(key);
-    if (table == tables_.end()) {
-        return;
-    }
-    const auto scope = table->second.scopes.find(everybody);
-    if (scope == table->second.scopes.end()) {
-        return;
-    }
-    std::for_each(scope->second.entries.begin(), scope->second.entries.end(), use);
-    for (const EqualityIndex& by_column : scope->second.by_equality) {
-        for (const auto& [value, entries] : by_column.entries) {
-            std::for_each(entries.begin(), entries.end(), use);
-        }
-    }
-}
-
-void Router::tell(const Entry& entry, const std::string& text, protocol::Cursor cursor) {
-    for (Subscription* member : entry.audience->members) {
-        member->subscriber.deliver(notice_frame(text, false, cursor, member->encoding, member->topic));
-    }
-}
-
-// Who watches a table that has another name or shape now would hear nothing more of it, and not know.
-void Router::note_relation(const stream::Change& change) {
-    auto& known = relations_[change.relation->id];
-    if (known == change.relation) {
-        return;
-    }
-    const auto before = std::exchange(known, change.relation);
-    if (before == nullptr) {
-        return;
-    }
-    const std::string key = table_key(change.relation->schema, change.relation->table);
-    if (const std::string old = table_key(before->schema, before->table); old != key) {
-        for_each_entry(old, [&](const Entry& entry) {
-            // Not to which name: whoever may know it knows it.
-            tell(entry,
-                 "table " + before->schema + "." + before->table +
-                     " was renamed; join again, with its new name, for its changes",
-                 change.cursor);
-        });
-    }
-    for_each_entry(key, [&](const Entry& entry) {
-        if (entry.kind->filter == nullptr) {
-            return;
-        }
-        const protocol::Filter& filter = entry.kind->filter->filter();
-        const std::string fault = fault_of(filter, change.relation->columns);
-        if (!fault.empty() && fault_of(filter, before->columns).empty()) {
-            tell(entry, "nothing passes the filter any more: " + fault, change.cursor);
-        }
-    });
-}
-
 void Router::rebuild(Table& table, const std::shared_ptr<const stream::Relation>& relation) {
     auto scopes = std::move(table.scopes);
     table.scopes.clear();
@@ -466,46 +396,6 @@ bool Router::deliver(std::vector<Match>& matches, Subscription& subscription) {
                                             writer_.tenant());
     });
     return !matches.empty();
-}
-
-namespace {
-
-FramePointer truncate_frame(const stream::Change& change, Encoding encoding, std::string_view topic) {
-    const std::string text =
-        "table " + change.relation->schema + "." + change.relation->table + " was truncated";
-    return notice_frame(text, true, change.cursor, encoding, topic);
-}
-
-} // namespace
-
-// The stock client knows no event for it. All rows of all tenants are gone, so whoever watches the table has to look again.
-std::size_t Router::route_truncate(const stream::Change& change) {
-    ++stamp_;
-    std::size_t delivered = 0;
-    const stream::Relation& relation = *change.relation;
-    for (const std::string& key :
-         {table_key(relation.schema, relation.table), table_key(relation.schema, "*"),
-          table_key("*", relation.table), table_key("*", "*")}) {
-        for_each_entry(key, [&](const Entry& entry) {
-            for (Subscription* member : entry.audience->members) {
-                if (member->stamp != stamp_) {
-                    member->stamp = stamp_;
-                    member->subscriber.deliver(truncate_frame(change, member->encoding, member->topic));
-                    ++delivered;
-                }
-            }
-        });
-    }
-    return delivered;
-}
-
-bool Router::replay_truncate(const stream::Change& change, Subscription& subscription) {
-    const bool watches = std::any_of(subscription.kinds.begin(), subscription.kinds.end(),
-                                     [&](const auto& kind) { return kind->is_for(*change.relation); });
-    if (watches) {
-        subscription.subscriber.deliver(truncate_frame(change, subscription.encoding, subscription.topic));
-    }
-    return watches;
 }
 
 void Router::send_cursor(Subscription& subscription, protocol::Cursor head) {

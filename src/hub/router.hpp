@@ -106,9 +106,15 @@ class Router {
     void remove_entries(Audience& audience);
     void rebuild(Table& table, const std::shared_ptr<const stream::Relation>& relation);
 
+    static const std::string everybody; // the scope of public tables, in which every subscription is
+    static std::string table_key(std::string_view schema, std::string_view table);
+
     template <class Use> void for_each_entry(const std::string& key, Use&& use);
-    static void tell(const Entry& entry, const std::string& text, protocol::Cursor cursor);
+    struct Notice;
+    std::size_t tell(const Entry& entry, Notice& notice);
     void note_relation(const stream::Change& change);
+    void note_rename(const stream::Relation& before, const stream::Change& change);
+    void note_filters(const stream::Relation& before, const stream::Change& change);
 
     void begin(const stream::Change& change);
     void match(const stream::Change& change, BindingKind& kind, std::vector<Match>& matches);

@@ -43,7 +43,7 @@ void begin_event(wire::ByteBuffer& out, std::string_view event, protocol::Cursor
 
 ChangeWriter::ChangeWriter()
     : head_(largest_frame), tail_(largest_frame), columns_(largest_frame), record_(largest_frame),
-      old_record_(largest_frame), marked_(largest_frame) {}
+      old_record_(largest_frame), unchanged_(largest_frame), marks_(largest_frame), marked_(largest_frame) {}
 
 void ChangeWriter::begin(const stream::Change& change) {
     change_ = &change;
@@ -73,11 +73,13 @@ const ChangeWriter::Payload& ChangeWriter::payload(const Match& match) {
 }
 
 // The row with a member in front that the stock client hands to the application, as it does not with the rest of the message.
-std::string_view ChangeWriter::marked(std::string_view row, bool left_filter) {
+std::string_view ChangeWriter::marked(std::string_view row, const protocol::ChangeData& change) {
+    marks_.clear();
+    protocol::write_change_marks(marks_, change);
     marked_.clear();
-    marked_.append("{\"$realtime\":{\"cursor\":\"");
-    marked_.append(protocol::text_of(change_->cursor));
-    marked_.append(left_filter ? "\",\"left_filter\":true}" : "\"}");
+    marked_.append("{\"$realtime\":{");
+    marked_.append(marks_.view().substr(1));
+    marked_.append('}');
     const std::string_view members = row.substr(1);
     marked_.append(members.find('"') == std::string_view::npos ? "" : ",");
     marked_.append(members);
@@ -97,6 +99,8 @@ void ChangeWriter::write_payload(Payload& payload, const Selection& selection, b
     data.error = change_->omitted ? too_large : std::string_view();
     data.cursor = change_->cursor;
     data.left_filter = left_filter;
+    data.unchanged_toast = change_->unchanged_toast;
+    data.identity_nothing = change_->identity_nothing;
     if (!selection.columns.empty()) {
         // The identity is always sent: without it nobody knows which row it is.
         std::vector<std::string> names;
@@ -126,12 +130,16 @@ void ChangeWriter::write_payload(Payload& payload, const Selection& selection, b
             protocol::write_members(old_record_, *data.old_record, names);
             data.old_record = old_record_.view();
         }
+        if (!data.unchanged_toast.empty()) {
+            unchanged_.clear();
+            protocol::write_elements(unchanged_, data.unchanged_toast, names);
+            data.unchanged_toast = unchanged_.view();
+        }
     }
     if (selection.marks) {
+        // A row of which nothing was logged is an old row with nothing but the marks.
         auto& row = data.record ? data.record : data.old_record;
-        if (row) {
-            row = marked(*row, left_filter);
-        }
+        row = marked(row.value_or("{}"), data);
     }
     protocol::write_change_data(payload.bytes, data);
 }
@@ -165,9 +173,18 @@ FramePointer system_frame(Encoding encoding, std::string_view topic, const proto
         protocol::write_system(out, version_of(encoding), topic, message);
         return finished(encoding, {out.view()});
     }
-    out.append("event: system\ndata: ");
+    if (message.cursor) {
+        begin_event(out, "system", *message.cursor);
+    } else {
+        out.append("event: system\ndata: ");
+    }
     out.append(message.ok ? "{\"status\":\"ok\",\"message\":" : "{\"status\":\"error\",\"message\":");
     wire::write_json_string(out, message.message);
+    if (message.cursor) {
+        out.append(",\"cursor\":\"");
+        out.append(protocol::text_of(*message.cursor));
+        out.append('"');
+    }
     if (message.refetch) {
         out.append(",\"refetch\":true");
     }

@@ -45,13 +45,13 @@ class ChangeWriter {
     };
     const Payload& payload(const Match& match);
     void write_payload(Payload& payload, const Selection& selection, bool left_filter);
-    std::string_view marked(std::string_view row, bool left_filter);
+    std::string_view marked(std::string_view row, const protocol::ChangeData& change);
 
     const stream::Change* change_ = nullptr;
     std::vector<std::unique_ptr<Payload>> payloads_;
     std::size_t used_ = 0;
     std::uint64_t stamp_ = 0;
-    wire::ByteBuffer head_, tail_, columns_, record_, old_record_, marked_;
+    wire::ByteBuffer head_, tail_, columns_, record_, old_record_, unchanged_, marks_, marked_;
     std::vector<std::uint32_t> ids_;
 };
 

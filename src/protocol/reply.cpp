@@ -154,16 +154,27 @@ void write_system(wire::ByteBuffer& out, Version version, std::string_view topic
     end(out, version);
 }
 
+void write_change_marks(wire::ByteBuffer& out, const ChangeData& change) {
+    member(out, ",\"cursor\":", text_of(change.cursor));
+    if (change.left_filter) {
+        out.append(",\"left_filter\":true");
+    }
+    if (!change.unchanged_toast.empty()) {
+        out.append(",\"unchanged_toast\":");
+        out.append(change.unchanged_toast);
+    }
+    if (change.identity_nothing) {
+        out.append(",\"replica_identity\":\"nothing\"");
+    }
+}
+
 void write_change_data(wire::ByteBuffer& out, const ChangeData& change) {
     member(out, "{\"schema\":", change.schema);
     member(out, ",\"table\":", change.table);
     member(out, ",\"type\":", name_of(change.event));
     out.append(",\"commit_timestamp\":");
     write_commit_time(out, change.commit_time);
-    member(out, ",\"cursor\":", text_of(change.cursor));
-    if (change.left_filter) {
-        out.append(",\"left_filter\":true");
-    }
+    write_change_marks(out, change);
     out.append(",\"columns\":");
     out.append(change.columns);
     if (change.record) {

@@ -58,7 +58,14 @@ struct ChangeData {
     std::string_view error;                             // empty: none
     Cursor cursor;
     bool left_filter = false; // the row does not pass the filter any more
+    // JSON array with the names of columns that the record lacks: large ones that did not change, so that the WAL does not hold
+    // them. Empty: none.
+    std::string_view unchanged_toast;
+    bool identity_nothing = false; // the table logs no old row
 };
+// Everything of it that is neither the row nor about the table: members of an object, each with a comma in front. A row for
+// whoever asked for marks says the same as the message does.
+void write_change_marks(wire::ByteBuffer& out, const ChangeData& change);
 void write_change_data(wire::ByteBuffer& out, const ChangeData& change);
 void write_changes_head(wire::ByteBuffer& out, Version version, std::string_view topic,
                         std::span<const std::uint32_t> ids);

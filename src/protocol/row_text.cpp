@@ -1,5 +1,6 @@
 #include "protocol/row_text.hpp"
 
+#include <algorithm>
 #include <cstdint>
 
 #include "wire/json_text.hpp"
@@ -166,6 +167,26 @@ void write_members(wire::ByteBuffer& out, std::string_view object, std::span<con
         }
     });
     out.append(separator == '{' ? "{}" : "}");
+}
+
+void write_elements(wire::ByteBuffer& out, std::string_view array, std::span<const std::string> names) {
+    char separator = '[';
+    for (std::size_t at = array.find('"'); at < array.size(); at = array.find('"', at)) {
+        const std::size_t end = end_of_string(array, at);
+        if (end == nowhere) {
+            break;
+        }
+        const std::string_view name = array.substr(at, end - at);
+        if (std::find(names.begin(), names.end(), name) != names.end()) {
+            out.append(separator);
+            out.append(name);
+            separator = ',';
+        }
+        at = end;
+    }
+    if (separator == ',') {
+        out.append(']');
+    }
 }
 
 std::string member_name(std::string_view name) {

@@ -21,6 +21,9 @@ void find_members(std::string_view object, std::span<const std::string> names,
 // Appends the object with only the wanted members, in the order of the object.
 void write_members(wire::ByteBuffer& out, std::string_view object, std::span<const std::string> names);
 
+// Appends an array of strings with only the wanted ones, in the order of the array; nothing when there are none.
+void write_elements(wire::ByteBuffer& out, std::string_view array, std::span<const std::string> names);
+
 // A name as find_members() takes it.
 std::string member_name(std::string_view name);
 

@@ -107,6 +107,7 @@ std::string Assembler::read_change(const wire::RowChange& source, const std::sha
     Change change;
     change.kind = kind_of(source.action);
     change.omitted = source.omitted;
+    change.identity_nothing = source.identity_nothing;
     change.xid = transaction_.xid;
     change.cursor = {transaction_.lsn, source.position};
     change.commit_time = transaction_.time;
@@ -114,6 +115,7 @@ std::string Assembler::read_change(const wire::RowChange& source, const std::sha
     change.tenant = source.tenant;
     change.record = source.record;
     change.old_record = source.old_record;
+    change.unchanged_toast = source.unchanged_toast;
     change.block = block;
     give(change);
     return {};

@@ -50,13 +50,15 @@ enum class Kind : std::uint8_t { Insert, Update, Delete, Truncate, Broadcast };
 
 struct Change {
     Kind kind = Kind::Insert;
-    bool omitted = false; // the rows are not here because they are larger than the slot's limit
+    bool omitted = false;          // the rows are not here because they are larger than the slot's limit
+    bool identity_nothing = false; // the old row is not here because the table logs none
     std::uint32_t xid = 0;
     protocol::Cursor cursor;
     std::int64_t commit_time = 0;             // microseconds since 1970-01-01 UTC; 0: not known
     std::shared_ptr<const Relation> relation; // none for broadcasts
     std::optional<std::string_view> tenant;   // none: the row has no tenant
     std::optional<std::string_view> record, old_record;
+    std::string_view unchanged_toast;       // JSON array: large columns that the record lacks; empty: none
     std::string_view topic, event, payload; // of a broadcast
     std::shared_ptr<const Block> block;     // what the views point into
 };

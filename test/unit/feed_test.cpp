@@ -422,6 +422,90 @@ TEST_F(Feed, MarksAreInTheRowOfThoseWhoWantThem) {
     EXPECT_EQ(wire.count(R"("record":{"id":1,"status":"new"})"), 1U);
 }
 
+TEST_F(Feed, AColumnThatTheWalDoesNotHoldIsNamed) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(session, R"({"event":"*","table":"orders"},{"event":"*","table":"orders","select":["id"]},)"
+                  R"({"event":"*","table":"orders","marks":true,"select":["status"]})");
+    stream::Change change = made::insert(orders, {100, 1}, "t", row(1));
+    change.kind = stream::Kind::Update;
+    change.unchanged_toast = R"(["status","note"])";
+    world.hub.on_change(change);
+    EXPECT_EQ(wire.count(R"("cursor":"0/64-0/1","unchanged_toast":["status","note"],"columns")"), 1U);
+    EXPECT_EQ(wire.count(R"("cursor":"0/64-0/1","columns")"), 1U) << "not one that was not selected";
+    EXPECT_EQ(wire.count(R"("$realtime":{"cursor":"0/64-0/1","unchanged_toast":["status"]},"id":1)"), 1U);
+}
+
+TEST_F(Feed, ADeletionThatDoesNotSayOfWhichRowSaysSo) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(session, R"({"event":"*","table":"plans"},{"event":"*","table":"plans","marks":true})");
+    stream::Change change = made::insert(plans, {100, 1}, "", "{}");
+    change.kind = stream::Kind::Delete;
+    change.record.reset();
+    change.identity_nothing = true;
+    world.hub.on_change(change);
+    EXPECT_EQ(wire.count(R"("cursor":"0/64-0/1","replica_identity":"nothing","columns":[],"errors")"), 1U);
+    EXPECT_EQ(wire.count(R"("old_record":{"$realtime":{"cursor":"0/64-0/1","replica_identity":"nothing"}})"),
+              1U);
+}
+
+TEST_F(Feed, WhoBecomesAMemberAgainGetsNothingOfTheTimeBetween) {
+    world.members["user"] = {"s", "t"};
+    world.insert(100, orders, "t", row(1));
+    world.change_membership(110, 110, "user", "t", false);
+    world.insert(120, orders, "t", row(2));
+    world.insert(125, orders, "s", row(3));
+    world.change_membership(130, 130, "user", "t", true);
+    world.insert(140, orders, "t", row(4));
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(session, R"({"event":"*","table":"orders","since":"0/64-0/1"})");
+    replay();
+    EXPECT_EQ(wire.count(id(2)), 0U);
+    EXPECT_EQ(wire.count(id(3)), 1U) << "of another tenant, whose member the user was all the time";
+    EXPECT_EQ(wire.count(id(4)), 1U);
+    EXPECT_EQ(wire.count(R"("cursor":"0/64-0/1","refetch":true)"), 1U)
+        << "the cursor from which the subscription goes on";
+    world.insert(150, orders, "t", row(5));
+    EXPECT_EQ(wire.count(id(5)), 1U);
+}
+
+TEST_F(Feed, WhoBecomesAMemberWhileOthersRowsAreReplayedGetsNothingFromBefore) {
+    world.members["user"] = {"s"};
+    world.insert(100, orders, "s", row(1));
+    world.insert(110, orders, "t", row(2));
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    wire.queued = 1 << 30;
+    join(session, R"({"event":"*","table":"orders","since":"0/A-0/0"})");
+    world.change_membership(120, 120, "user", "t", true);
+    world.insert(130, orders, "t", row(3));
+    wire.queued = 0;
+    replay();
+    EXPECT_EQ(wire.count(id(1)), 1U);
+    EXPECT_EQ(wire.count(id(2)), 0U);
+    EXPECT_EQ(wire.count(id(3)), 1U);
+    EXPECT_EQ(wire.count("Refetch: the user is a member of tenant t now"), 1U);
+}
+
+TEST_F(Feed, AMembershipThatTheDatabaseKnewBeforeTheStreamIsToldWhenItComes) {
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(session, R"({"event":"*","table":"orders"})");
+    EXPECT_EQ(wire.count("\"refetch\":true"), 0U);
+    world.change_membership(120, 0, "user", "t", true);
+    EXPECT_EQ(wire.count("Refetch: the user is a member of tenant t now"), 1U);
+    world.insert(130, orders, "t", row(1));
+    EXPECT_EQ(wire.count(id(1)), 1U) << "once";
+}
+
+TEST_F(Feed, ATenantThatATokenNamesHasNoBeginning) {
+    world.claimed = {"t"};
+    world.members["user"] = {};
+    world.insert(110, orders, "t", row(1));
+    world.change_membership(120, 120, "user", "t", true);
+    hub::Session session(world.hub, wire, protocol::Version::Two, "user");
+    join(session, R"({"event":"*","table":"orders","since":"0/A-0/0"})");
+    replay();
+    EXPECT_EQ(wire.count(id(1)), 1U);
+}
+
 TEST_F(Feed, ManyPatternsAndManyBindingsAreRefused) {
     world.hub.limits.joins_per_second = 5;
     world.hub.limits.bindings_per_socket = 3;

@@ -164,6 +164,57 @@ TEST(HubRouter, EqualSubscriptionsShareOneFrame) {
     router.unsubscribe(two);
 }
 
+TEST(HubRouter, WhatHappensToATableIsToldOnceAClientAndWrittenOnce) {
+    struct Keeper final : hub::Subscriber {
+        std::vector<hub::FramePointer> told;
+        void deliver(const hub::FramePointer& frame) override { told.push_back(frame); }
+    };
+    Keeper first, second, elsewhere;
+    hub::BindingKinds kinds;
+    hub::Router router;
+    hub::Subscription one(first), two(second), three(elsewhere);
+    const auto subscribe = [&](hub::Subscription& subscription, std::vector<protocol::Binding> bindings) {
+        subscription.topic = "realtime:x";
+        for (const protocol::Binding& wish : bindings) {
+            subscription.kinds.push_back(std::get<0>(kinds.find(wish)));
+        }
+        router.subscribe(subscription, {{"a", "b"}, false});
+    };
+    // Different shapes, several bindings to the table, and an index by equality.
+    subscribe(one,
+              {binding("orders"), binding("orders", "status=eq.x"), binding("orders", "status=like.y%")});
+    subscribe(two, {binding("orders", "status=eq.x"), binding("orders", "status=eq.z")});
+    subscribe(three, {binding("plans")});
+    std::uint64_t lsn = 5;
+    const auto route = [&](std::shared_ptr<const stream::Relation> relation, stream::Kind kind) {
+        stream::Change change = made::insert(std::move(relation), {++lsn, 1}, "c", "{}");
+        change.kind = kind;
+        first.told.clear();
+        second.told.clear();
+        router.route(change, *stream::scope_of(change));
+    };
+    const auto expect_told = [&](const char* what) {
+        ASSERT_EQ(first.told.size(), 1U) << what;
+        ASSERT_EQ(second.told.size(), 1U) << what;
+        EXPECT_EQ(&*first.told[0], &*second.told[0]) << what;
+        EXPECT_NE(first.told[0]->bytes().find(what), std::string_view::npos);
+    };
+    route(made::relation(7, "orders"), stream::Kind::Insert);
+    EXPECT_TRUE(first.told.empty());
+    route(made::relation(7, "orders"), stream::Kind::Truncate);
+    expect_told("was truncated");
+    auto without_status = std::make_shared<stream::Relation>(*made::relation(7, "orders"));
+    without_status->columns.erase(without_status->columns.begin() + 1);
+    route(without_status, stream::Kind::Insert);
+    expect_told("nothing passes the filter any more");
+    route(made::relation(7, "bestellungen"), stream::Kind::Insert);
+    expect_told("was renamed");
+    EXPECT_TRUE(elsewhere.told.empty());
+    for (hub::Subscription* subscription : {&one, &two, &three}) {
+        router.unsubscribe(*subscription);
+    }
+}
+
 class FakeDirectory final : public hub::Directory {
   public:
     std::vector<std::function<void(std::optional<hub::TenantsAnswer>)>> questions;
@@ -335,7 +386,7 @@ TEST_F(HubMember, ADeletionThatDoesNotSayWhomIsAskedAbout) {
     ASSERT_EQ(directory.questions.size(), 1U);
     directory.answer({}, "6:6:");
     EXPECT_TRUE(people.tenants_of("u")->empty());
-    EXPECT_TRUE(people.has_joined_behind("u", {})) << "what was not understood may have been that";
+    EXPECT_FALSE(people.beginnings_behind("u", {}).empty()) << "what was not understood may have been that";
 }
 
 TEST(HubPeople, MembershipsAreRememberedAsLongAsChangesAre) {
@@ -344,10 +395,11 @@ TEST(HubPeople, MembershipsAreRememberedAsLongAsChangesAre) {
     people.set_memory(3600);
     people.on_membership(membership(stream::Kind::Insert, 50, "u", "t"), 1);
     people.on_membership(membership(stream::Kind::Insert, 51, "v", "t"), 3000);
-    EXPECT_TRUE(people.has_joined_behind("u", {}));
-    EXPECT_FALSE(people.has_joined_behind("w", {}));
+    EXPECT_FALSE(people.beginnings_behind("u", {}).empty());
+    EXPECT_TRUE(people.beginnings_behind("w", {}).empty());
     people.on_membership(membership(stream::Kind::Insert, 52, "v", "s"), 5000);
-    EXPECT_TRUE(people.has_joined_behind("w", {})) << "the first is forgotten: it may have been anybody's";
+    EXPECT_FALSE(people.beginnings_behind("w", {}).empty())
+        << "the first is forgotten: it may have been anybody's";
 }
 
 TEST(HubPeople, ManyViewersOfOnePersonAskOnce) {

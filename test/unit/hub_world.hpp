@@ -19,7 +19,8 @@ class World final : public hub::Directory, public hub::Catalog, public hub::Gate
     double time = 1000;
     std::deque<std::function<void()>> later;
     std::map<std::string, std::vector<std::string>>
-        members; // by user; whoever is not in it is a member of "t"
+        members;                      // by user; whoever is not in it is a member of "t"
+    std::vector<std::string> claimed; // tenants that every token names
     bool database_is_there = true;
     hub::Hub hub{*this, *this, *this, *this, {300, 1 << 20}};
 
@@ -66,6 +67,7 @@ class World final : public hub::Directory, public hub::Catalog, public hub::Gate
         identity->every_tenant = token == "service";
         identity->subject = token == "anon" || token == "service" ? "" : token.substr(0, 4);
         identity->expires_at = 2000;
+        identity->claimed_tenants = claimed;
         return identity;
     }
 
@@ -83,6 +85,23 @@ class World final : public hub::Directory, public hub::Catalog, public hub::Gate
                 const std::string& tenant, const std::string& row) {
         hub.on_change(made::insert(table, {lsn, 1}, tenant, row));
         hub.on_commit(static_cast<std::uint32_t>(lsn), {lsn, 0}, lsn + 1);
+    }
+
+    // One transaction that makes somebody a member, or none any more. `xid` 0: answers know it already.
+    void change_membership(std::uint64_t lsn, std::uint32_t xid, const std::string& user,
+                           const std::string& tenant, bool joined) {
+        hub.extension_schema = "public";
+        stream::Change change =
+            made::insert(made::relation(9, "tenant_memberships", wire::Access::Unregistered), {lsn, 1},
+                         tenant, R"({"tenant_id":")" + tenant + R"(","user_id":")" + user + "\"}");
+        change.xid = xid;
+        if (!joined) {
+            change.kind = stream::Kind::Delete;
+            change.old_record = change.record;
+            change.record.reset();
+        }
+        hub.on_change(change);
+        hub.on_commit(xid, {lsn, 0}, lsn + 1);
     }
 };
 

@@ -72,6 +72,29 @@ TEST(StreamAssembler, GivesEachChangeTheCursorOfItsCommit) {
     EXPECT_EQ(recorder.commits, std::vector<std::uint64_t>{1008});
 }
 
+TEST(StreamAssembler, HandsOnWhatARowDoesNotSay) {
+    wire::ByteBuffer out(1 << 20);
+    wire::write_hello(out, {});
+    write_relation(out);
+    write_boundary(out, wire::BoundaryKind::Begin, 1000);
+    wire::RowChange change;
+    change.action = wire::Action::Update;
+    change.relation_id = 7;
+    change.position = 980;
+    change.tenant = "t";
+    change.record = R"({"id":1})";
+    change.unchanged_toast = R"(["note"])";
+    change.identity_nothing = true;
+    wire::write_change(out, change);
+    write_boundary(out, wire::BoundaryKind::Commit, 1000);
+    Recorder recorder;
+    stream::Assembler assembler(recorder);
+    EXPECT_EQ(assembler.feed(made::block(out.view())), "");
+    ASSERT_EQ(recorder.changes.size(), 1U);
+    EXPECT_EQ(recorder.changes[0].unchanged_toast, R"(["note"])");
+    EXPECT_TRUE(recorder.changes[0].identity_nothing);
+}
+
 TEST(StreamAssembler, DropsWhatComesAgainAfterAReconnect) {
     Recorder recorder;
     stream::Assembler assembler(recorder);
