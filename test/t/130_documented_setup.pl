@@ -4,8 +4,10 @@ use strict;
 use warnings;
 
 use Digest::SHA qw(hmac_sha256);
+use File::Spec;
 use FindBin;
 use HTTP::Tiny;
+use IO::Socket::INET;
 use IPC::Run;
 use JSON::PP;
 use MIME::Base64 qw(encode_base64url);
@@ -14,7 +16,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 use Time::HiRes qw(sleep);
 
-my $daemon = $ENV{PG_REALTIMED} // "$FindBin::Bin/../../build/unit/pg_realtimed";
+my $daemon = File::Spec->rel2abs($ENV{PG_REALTIMED} // "$FindBin::Bin/../../build/unit/pg_realtimed");
 plan skip_all => 'the gateway was not built' unless -x $daemon;
 
 # Programs are called as the page does, and the daemon is that of the end-to-end tests.
@@ -51,7 +53,7 @@ while ($section =~ /^```(\w+)\n(.*?)^```$/msg)
 	my ($language, $text) = ($1, $2);
 	$text =~ s{/etc/pg_realtimed}{$folder/etc}g;
 	$text =~ s{\b5432\b}{$port}g;
-	$text =~ s{\b4000\b}{$own_port}g;
+	$text =~ s{127\.0\.0\.1:4000}{127.0.0.1:$own_port}g;
 	push @{ $blocks{$language} }, $text;
 }
 is_deeply({ map { $_ => scalar @{ $blocks{$_} } } keys %blocks }, { sql => 1, sh => 2, toml => 1 }, 'the page has its four parts');
@@ -98,15 +100,20 @@ my $snapshot = $client->get("$url/realtime/v1/snapshot?table=orders", { headers 
 is($snapshot->{status}, 200, 'a member may read the table') or diag $snapshot->{content};
 is_deeply([ map { $_->{status} } @{ decode_json($snapshot->{content})->{rows} } ], ['ours'], 'and sees the rows of the tenant');
 
-my $events = '';
-$client->get("$url/realtime/v1/stream?table=orders", {
-		headers       => \%headers,
-		data_callback => sub {
-			$node->safe_psql('shop', "INSERT INTO orders VALUES ('$other', 3, 'theirs'), ('$tenant', 4, 'new')")
-				if $events !~ /Subscribed/ && "$events$_[0]" =~ /Subscribed/;
-			$events .= $_[0];
-			die "enough\n" if $events =~ /^event: postgres_changes\ndata: .*\n\n/m;
-		} });
+# HTTP::Tiny would wait for more than there is.
+my ($events, $written_to) = ('', 0);
+my $socket = IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => $own_port) or die $!;
+print $socket "GET /realtime/v1/stream?table=orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer $token\r\n\r\n";
+local $SIG{ALRM} = sub { die "no change came: $events\n$log" };
+alarm $PostgreSQL::Test::Utils::timeout_default;
+while ($events !~ /^event: postgres_changes\ndata: .*\n\n/m)
+{
+	sysread $socket, $events, 65536, length $events or die "the stream has ended: $events";
+	$node->safe_psql('shop', "INSERT INTO orders VALUES ('$other', 3, 'theirs'), ('$tenant', 4, 'new')")
+		if $events =~ /Subscribed/ && !$written_to++;
+}
+alarm 0;
+close $socket;
 like($events, qr/^event: postgres_changes\ndata: .*"status":"new"/m, 'and what is written from then on');
 unlike($events, qr/theirs/, 'nothing of another tenant');
 
