@@ -109,7 +109,9 @@ build/compile-flags: FORCE
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 $(INSTALL_SCRIPT_SQL): $(INSTALL_SCRIPT_PARTS) $(EXTENSION).control
-	cat $(INSTALL_SCRIPT_PARTS) > $@
+	names=$$(sed -nE -e 's/^CREATE (TABLE|VIEW|TYPE|FUNCTION|AGGREGATE) @extschema@\.([a-z0-9_]+).*/\2/p' \
+	    -e 's/^CREATE INDEX ([a-z0-9_]+) .*/\1/p' $(INSTALL_SCRIPT_PARTS) | sort -u | paste -sd, -) && \
+	    sed "s/@names@/$$names/" $(INSTALL_SCRIPT_PARTS) > $@
 
 build/exported-symbols: Makefile
 	@mkdir -p build

@@ -1,6 +1,7 @@
 -- Two restaurants on one database: the tables of the demo, their tenants and first rows.
 
-CREATE EXTENSION pg_realtime;
+CREATE SCHEMA realtime;
+CREATE EXTENSION pg_realtime SCHEMA realtime;
 
 CREATE TABLE tenants (
     number int PRIMARY KEY,
@@ -51,9 +52,9 @@ CREATE TABLE reservations (
     PRIMARY KEY (tenant_id, id)
 );
 
-SELECT realtime_add_table('orders');
-SELECT realtime_add_table('menu_items');
-SELECT realtime_add_table('reservations');
+SELECT realtime.realtime_add_table('orders');
+SELECT realtime.realtime_add_table('menu_items');
+SELECT realtime.realtime_add_table('reservations');
 
 INSERT INTO menu_items (tenant_id, name, category, price, allergens, details)
 SELECT tenants.id, dish.name, dish.category, dish.price, dish.allergens, dish.details
@@ -73,7 +74,7 @@ SELECT tenants.id, 'confirmed', 'Hedy', 2, ARRAY[hour], date_trunc('hour', now()
 FROM tenants, generate_series(1, 10) AS hour;
 
 -- Hedy works at the first restaurant. The gateway logs in as a role of its own.
-INSERT INTO tenant_memberships (tenant_id, user_id, role)
+INSERT INTO realtime.tenant_memberships (tenant_id, user_id, role)
 VALUES ('11111111-1111-4111-8111-111111111111', 'aaaaaaaa-1111-4111-8111-111111111111', 'owner');
 CREATE ROLE demo_gateway LOGIN REPLICATION;
 GRANT realtime_gateway, realtime_reader, realtime_writer TO demo_gateway;
@@ -84,7 +85,7 @@ DECLARE
 BEGIN
   FOREACH shown IN ARRAY ARRAY['orders', 'menu_items', 'reservations'] LOOP
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', shown);
-    EXECUTE format('CREATE POLICY of_tenant ON %I USING (tenant_id = ANY ((SELECT realtime_tenant_ids())::uuid[]))', shown);
+    EXECUTE format('CREATE POLICY of_tenant ON %I USING (tenant_id = ANY ((SELECT realtime.realtime_tenant_ids())::uuid[]))', shown);
   END LOOP;
 END
 $$;

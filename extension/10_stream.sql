@@ -4,6 +4,28 @@
 -- operator there whose types fit better than those of its own. So the schema is named wherever an object of ours is meant.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
+-- Nothing in the schema may have one of our names, which the Makefile puts in below. A function of one would not be in
+-- the way where its arguments differ; but calls that are meant for ours might reach it.
+DO $$
+DECLARE
+  taken text;
+BEGIN
+  SELECT pg_describe_object(o.catalog, o.object, 0) INTO taken
+    FROM (SELECT 'pg_class'::regclass, c.oid, c.relname FROM pg_class c WHERE c.relnamespace = '@extschema@'::regnamespace
+          UNION ALL
+          SELECT 'pg_type'::regclass, t.oid, t.typname FROM pg_type t WHERE t.typnamespace = '@extschema@'::regnamespace AND t.typrelid = 0
+          UNION ALL
+          SELECT 'pg_proc'::regclass, p.oid, p.proname FROM pg_proc p WHERE p.pronamespace = '@extschema@'::regnamespace) o(catalog, object, name)
+   WHERE o.name = ANY ('{@names@}'::name[])
+   ORDER BY o.name
+   LIMIT 1;
+  IF FOUND THEN
+    RAISE EXCEPTION '% already exists', taken USING ERRCODE = 'duplicate_object',
+      HINT = 'Give the extension a schema of its own: CREATE SCHEMA realtime; CREATE EXTENSION pg_realtime SCHEMA realtime;';
+  END IF;
+END
+$$;
+
 -- Loads the library in this session, which makes its security label provider known: a dump that is being restored sets
 -- labels right after this, and pg_dump switches off the validator that would have loaded it.
 LOAD '$libdir/pg_realtime';

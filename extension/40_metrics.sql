@@ -337,38 +337,13 @@ REVOKE ALL ON FUNCTION @extschema@.realtime_note_batch() FROM PUBLIC;
 CREATE TRIGGER realtime_note_batch AFTER INSERT OR UPDATE ON @extschema@.batch_processing_logs
   FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_note_batch();
 
+-- It runs with the rights of whoever changes the table and reads nothing by SQL; only the counts are written with those of the
+-- extension's owner. Who may attach it to a table may count for any tenant.
 CREATE FUNCTION @extschema@.realtime_track_changes() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-  tenant_column name := COALESCE(TG_ARGV[0], 'tenant_id');
-  metric text := regexp_replace(lower(TG_TABLE_NAME), '[^a-z0-9_]', '_', 'g');
-BEGIN
-  IF TG_LEVEL <> 'STATEMENT' OR TG_WHEN <> 'AFTER' OR TG_OP = 'TRUNCATE' THEN
-    RAISE EXCEPTION 'function "realtime_track_changes" must be an AFTER trigger for each statement of INSERT, UPDATE or DELETE'
-      USING ERRCODE = 'trigger_protocol_violated';
-  END IF;
-  metric := left(CASE WHEN metric ~ '^[a-z]' THEN metric ELSE 't' || metric END, 54)
-            || CASE TG_OP WHEN 'INSERT' THEN '_inserts' WHEN 'UPDATE' THEN '_updates' ELSE '_deletes' END;
-  EXECUTE format(
-    'INSERT INTO @extschema@.realtime_metric_samples (tenant_id, subscription_type, metric, value)
-     SELECT %1$I::text::uuid, $1, $2, count(*) FROM changed_rows WHERE %1$I IS NOT NULL GROUP BY 1', tenant_column)
-  USING left(TG_TABLE_NAME, 255), metric;
-  RETURN NULL;
-EXCEPTION
-  WHEN undefined_table THEN
-    RAISE EXCEPTION 'trigger "%" needs a transition table', TG_NAME
-      USING ERRCODE = 'trigger_protocol_violated',
-            HINT = 'Create it with REFERENCING NEW TABLE AS changed_rows (OLD TABLE for DELETE).';
-  WHEN undefined_column THEN
-    RAISE EXCEPTION 'table "%" has no column "%"', TG_TABLE_NAME, tenant_column
-      USING ERRCODE = 'undefined_column',
-            HINT = 'Name the tenant column: EXECUTE FUNCTION realtime_track_changes(''column'').';
-END
-$$;
+LANGUAGE c SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pg_realtime_track_changes';
 COMMENT ON FUNCTION @extschema@.realtime_track_changes() IS
-  'Trigger for tables of users, AFTER each statement of INSERT, UPDATE or DELETE, with a transition table changed_rows: counts the rows of each tenant as metric <table>_inserts, _updates or _deletes. Argument: the tenant column, a uuid (default tenant_id).';
+  'Trigger for tables of users, AFTER each statement of INSERT, UPDATE or DELETE, with a transition table: counts the rows of each tenant as metric <table>_inserts, _updates or _deletes. Argument: the tenant column, a uuid or the text of one (default tenant_id).';
 REVOKE ALL ON FUNCTION @extschema@.realtime_track_changes() FROM PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.realtime_connections', '');

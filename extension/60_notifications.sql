@@ -208,6 +208,9 @@ AS $$
 DECLARE
   cooldown integer;
 BEGIN
+  IF TG_RELID <> '@extschema@.alert_instances'::regclass THEN
+    RAISE EXCEPTION 'function "realtime_notify_by_hand" belongs to table alert_instances only' USING ERRCODE = 'trigger_protocol_violated';
+  END IF;
   IF @extschema@.realtime_pass_is_writing() THEN
     RETURN NULL;
   END IF;

@@ -26,6 +26,10 @@ BEGIN
   EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', relation);
   EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', relation);
   EXECUTE format('REVOKE ALL ON TABLE %s FROM PUBLIC', relation);
+  -- A partition has a replica identity of its own. Beside a publication of all tables, UPDATE and DELETE need one.
+  IF NOT @extschema@.realtime_identity_has_column(relation, NULL::name) THEN
+    EXECUTE format('ALTER TABLE %s REPLICA IDENTITY FULL', relation);
+  END IF;
   -- A member of the extension like its table: a dump leaves both out, and CREATE EXTENSION makes both anew. Were it none, a
   -- dump would bring back a partition that the worker of the restored database has made already.
   IF NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = relation AND d.deptype = 'e') THEN
@@ -37,31 +41,54 @@ $$;
 COMMENT ON FUNCTION @extschema@.realtime_close_partition(regclass) IS 'Lets nobody read a partition except through its table. Used by realtime_maintain_partitions().';
 REVOKE ALL ON FUNCTION @extschema@.realtime_close_partition(regclass) FROM PUBLIC;
 
+CREATE FUNCTION @extschema@.realtime_partition_name(relation regclass, suffix text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  schema_name name;
+  table_name name;
+BEGIN
+  SELECT n.nspname, c.relname INTO schema_name, table_name
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
+  -- Whoever may create tables in the schema may have one of the name: it is no partition, and keeps none from being made.
+  IF to_regclass(format('%I.%I', schema_name, left(table_name, 40) || suffix)) IS NOT NULL
+     OR to_regtype(format('%I.%I', schema_name, left(table_name, 40) || suffix)) IS NOT NULL THEN
+    suffix := suffix || '_' || left(md5(random()::text), 8);
+  END IF;
+  RETURN format('%I.%I', schema_name, left(table_name, 40) || suffix);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.realtime_partition_name(regclass, text) IS
+  'A name for a new partition that nothing has yet, quoted and with its schema. Used by realtime_maintain_partitions().';
+REVOKE ALL ON FUNCTION @extschema@.realtime_partition_name(regclass, text) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@.realtime_maintain_partitions(spans_ahead integer DEFAULT 3) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
 AS $$
 DECLARE
+  furthest constant integer := 31;
   partitioned record;
-  schema_name name;
-  table_name name;
   partition_name text;
   default_name text;
   range_start timestamptz;
   range_end timestamptz;
   made integer := 0;
 BEGIN
-  IF spans_ahead IS NULL OR spans_ahead NOT BETWEEN 0 AND 400 THEN
-    RAISE EXCEPTION 'spans_ahead must be between 0 and 400, not %', COALESCE(spans_ahead::text, 'null') USING ERRCODE = 'invalid_parameter_value';
+  IF spans_ahead IS NULL OR spans_ahead NOT BETWEEN 0 AND furthest THEN
+    RAISE EXCEPTION 'spans_ahead must be between 0 and %, not %', furthest, COALESCE(spans_ahead::text, 'null')
+      USING ERRCODE = 'invalid_parameter_value',
+            HINT = 'Each day ahead is a partition of every table. The worker makes those of the coming days by itself; rows of other days are kept, too.';
   END IF;
-  PERFORM pg_advisory_xact_lock(hashtextextended('pg_realtime partitions', 0));
+  -- One at a time. An advisory lock could be held by everybody.
+  LOCK TABLE ONLY @extschema@.realtime_connection_metrics IN SHARE UPDATE EXCLUSIVE MODE;
   FOR partitioned IN SELECT * FROM @extschema@.realtime_partitioned_tables() LOOP
-    SELECT n.nspname, c.relname INTO schema_name, table_name
-      FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = partitioned.relation;
-    default_name := format('%I.%I', schema_name, left(table_name, 50) || '_default');
-    IF to_regclass(default_name) IS NULL THEN
+    SELECT p.partdefid::regclass::text INTO default_name FROM pg_partitioned_table p WHERE p.partrelid = partitioned.relation AND p.partdefid <> 0;
+    IF NOT FOUND THEN
       -- For rows of times that have no partition, so that none is ever refused.
+      default_name := @extschema@.realtime_partition_name(partitioned.relation, '_default'::text);
       EXECUTE format('CREATE TABLE %s PARTITION OF %s DEFAULT', default_name, partitioned.relation);
       PERFORM @extschema@.realtime_close_partition(default_name::regclass);
       made := made + 1;
@@ -69,8 +96,11 @@ BEGIN
     FOR ahead IN 0 .. spans_ahead LOOP
       range_start := date_trunc(CASE partitioned.span WHEN '1 day' THEN 'day' ELSE 'month' END, now()) + ahead * partitioned.span;
       range_end := range_start + partitioned.span;
-      partition_name := format('%I.%I', schema_name, left(table_name, 50) || to_char(range_start, '"_"YYYYMMDD'));
-      CONTINUE WHEN to_regclass(partition_name) IS NOT NULL;
+      CONTINUE WHEN EXISTS (
+        SELECT 1 FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+         WHERE i.inhparent = partitioned.relation
+           AND (regexp_match(pg_get_expr(c.relpartbound, c.oid), 'FROM \(''([^'']+)''\)'))[1]::timestamptz = range_start);
+      partition_name := @extschema@.realtime_partition_name(partitioned.relation, to_char(range_start, '"_"YYYYMMDD'));
       EXECUTE format('CREATE TABLE %s (LIKE %s INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING STORAGE)', partition_name, partitioned.relation);
       -- What came before its partition did moves over; PostgreSQL would refuse to attach it otherwise.
       EXECUTE format('WITH moved AS (DELETE FROM %1$s WHERE %2$I >= %3$L AND %2$I < %4$L RETURNING *) INSERT INTO %5$s SELECT * FROM moved',
@@ -116,8 +146,14 @@ BEGIN
           EXECUTE format('ALTER EXTENSION pg_realtime DROP TABLE %s', part.relation);
           EXECUTE format('DROP TABLE %s', part.relation);
           partitions_dropped := partitions_dropped + 1;
-        EXCEPTION WHEN lock_not_available THEN
-          NULL; -- somebody reads it; the next round will get it
+        EXCEPTION
+          WHEN lock_not_available THEN
+            NULL; -- somebody reads it; the next round will get it
+          WHEN dependent_objects_still_exist THEN
+            -- A view or a column of a user is made of it. That must not keep data for longer, and is not ours to drop.
+            EXECUTE format('DELETE FROM ONLY %s', part.relation);
+            GET DIAGNOSTICS removed = ROW_COUNT;
+            rows_deleted := rows_deleted + removed;
         END;
       ELSIF part.range_end IS NULL THEN
         EXECUTE format('DELETE FROM %s WHERE %I < now() - %L::interval', part.relation, partitioned.partition_column, partitioned.keep);

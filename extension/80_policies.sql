@@ -17,14 +17,18 @@ BEGIN
       ('tenant_memberships', 'administrators'), ('tenant_settings', 'administrators'),
       ('realtime_connection_metrics', 'members'), ('realtime_metric_samples', 'members'), ('realtime_health_status', 'members'),
       ('realtime_subscription_events', 'members'), ('batch_processing_logs', 'members'), ('realtime_batches', 'members'), ('realtime_subscriptions', 'members'),
-      ('alert_instances', 'members'), ('alert_silences', 'members'),
+      ('alert_instances', 'members'), ('alert_silences', 'members'), ('alert_cooldowns', 'members'),
       ('alert_rules', 'members'), ('notification_preferences', 'user'),
       ('realtime_connections', 'nobody'), ('realtime_metric_rollups', 'nobody'), ('realtime_sample_rollups', 'nobody'),
-      ('alert_states', 'nobody'), ('alert_cooldowns', 'nobody'), ('notification_history', 'nobody'), ('notification_outbox', 'nobody'),
+      ('alert_states', 'nobody'), ('notification_history', 'nobody'), ('notification_outbox', 'nobody'),
       ('realtime_ingest_positions', 'hidden'), ('realtime_worker_state', 'hidden')) t(name, writes)
   LOOP
     EXECUTE format('ALTER TABLE @extschema@.%I ENABLE ROW LEVEL SECURITY', own.name);
     EXECUTE format('ALTER TABLE @extschema@.%I FORCE ROW LEVEL SECURITY', own.name);
+    -- Beside a publication of all tables, UPDATE and DELETE need one.
+    IF NOT @extschema@.realtime_identity_has_column(format('@extschema@.%I', own.name)::regclass, NULL::name) THEN
+      EXECUTE format('ALTER TABLE @extschema@.%I REPLICA IDENTITY FULL', own.name);
+    END IF;
     CONTINUE WHEN own.writes = 'hidden';
     IF own.name = 'alert_rules' THEN
       EXECUTE format('CREATE POLICY tenant_reads ON @extschema@.alert_rules FOR SELECT USING (tenant_id IS NULL OR %s)', readable);

@@ -64,7 +64,8 @@ SELECT o->>'action', o->>'table', o->>'tenant', o->'record'->>'品名', o->'reco
 SELECT count(*) FROM pg_logical_slot_peek_changes('encoding_euc_jp', NULL, NULL, 'tenants', '店', 'include_tables', 'public.注文');
 SELECT pg_drop_replication_slot('encoding_euc_jp');
 
--- SQL_ASCII knows nothing of its bytes: UTF-8 stays, any other byte becomes U+FFFD.
+-- SQL_ASCII knows nothing of its bytes: UTF-8 stays, any other byte becomes U+FFFD. A tenant that would lose bytes by it is none: two
+-- of them would be one.
 \connect encoding_sql_ascii
 \pset format unaligned
 \pset tuples_only on

@@ -117,6 +117,17 @@ SET request.jwt.claims = '{"sub": "nobody"}';
 SELECT realtime_user_id() IS NULL, realtime_tenant_ids();
 SET request.jwt.claims = 'garbage';
 SELECT realtime_user_id() IS NULL, count(*) FROM alert_instances;
+-- A connection that logged in as the gateway takes no slot for a caller who is nobody, and none is left to be taken.
+RESET ROLE;
+CREATE ROLE tenancy_gateway;
+GRANT realtime_gateway, tenancy_member TO tenancy_gateway;
+SET SESSION AUTHORIZATION tenancy_gateway;
+SET ROLE tenancy_member;
+SET request.jwt.claims = '{"role": "anon"}';
+SELECT try_start_alert_cooldown(:ours, 'nobody', 60);
+RESET SESSION AUTHORIZATION;
+DROP OWNED BY tenancy_gateway; DROP ROLE tenancy_gateway;
+SET ROLE tenancy_member;
 SET request.jwt.claims = '';
 SET request.jwt.claim.sub = 'b0000000-0000-4000-8000-0000000000aa';
 SELECT realtime_tenant_ids();

@@ -223,7 +223,15 @@ SELECT stream.changes('tenants', 'publication_names', 'careless', 'tenants', 'tw
 -- A tenant of more bytes than anybody calls one.
 INSERT INTO careless VALUES (3, repeat('t', 1000), 'x'), (4, repeat('t', 10000), 'x');
 SELECT o->'record'->>'id', length(o->>'tenant') FROM stream.objects('tenants', 'publication_names', 'careless') o;
+-- Of a partitioned table it is said once, however many partitions have changes.
+CREATE TABLE parts (id int PRIMARY KEY, tenant_id text) PARTITION BY RANGE (id);
+CREATE TABLE parts_1 PARTITION OF parts FOR VALUES FROM (0) TO (10);
+CREATE TABLE parts_2 PARTITION OF parts FOR VALUES FROM (10) TO (20);
+CREATE TABLE parts_3 PARTITION OF parts FOR VALUES FROM (20) TO (30);
+CREATE PUBLICATION parts FOR TABLE parts;
+INSERT INTO parts VALUES (1, 'one'), (11, 'one'), (21, 'one');
+SELECT count(*) FROM stream.objects('tenants', 'publication_names', 'parts') o WHERE o->>'action' = 'INSERT';
 SELECT stream.stop('tenants');
-DROP PUBLICATION careless, pg_realtime;
+DROP PUBLICATION careless, parts, pg_realtime;
 SET client_min_messages = warning;
 DROP SCHEMA shop, "other Shop" CASCADE;

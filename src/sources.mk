@@ -169,6 +169,7 @@ PG_SOURCES = \
 	src/pg/monitor/dirty.cpp \
 	src/pg/monitor/marking.cpp \
 	src/pg/monitor/triggers.cpp \
+	src/pg/monitor/track.cpp \
 	src/pg/monitor/payload.cpp \
 	src/pg/monitor/caller.cpp \
 	src/pg/monitor/memberships.cpp \

@@ -72,6 +72,8 @@ class Decoder {
     std::uint64_t announcements = 1;                     // counts relation frames sent
     // Relations whose registration or names the plans of their partitions depend on.
     std::unordered_set<Oid> ancestors;
+    // Partitioned tables of which it was said that a partition lacks the tenant in its replica identity.
+    std::unordered_set<Oid> warned_roots;
     PublicationSet publications;
     MemoryContext publications_context = nullptr; // of `publications`
     bool publications_valid = false;

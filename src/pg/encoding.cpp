@@ -107,4 +107,9 @@ std::string_view to_utf8(const char* text, Size length) {
     return {converted.data, static_cast<Size>(converted.len)};
 }
 
+bool converts_to_utf8(const char* text, Size length) {
+    return server_is_utf8() || is_ascii(text, length) ||
+           to_utf8(text, length).find(replacement) == std::string_view::npos;
+}
+
 } // namespace pg

@@ -21,4 +21,7 @@ std::string_view to_utf8(const char* text, Size length);
 // ASCII becomes U+FFFD.
 std::string_view to_utf8_without_catalogs(const char* text, Size length);
 
+// Whether nothing of the text is lost when it is converted.
+bool converts_to_utf8(const char* text, Size length);
+
 } // namespace pg

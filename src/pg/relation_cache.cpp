@@ -104,8 +104,17 @@ void refresh_publications(Decoder& decoder) {
     }
 }
 
-// Logged once, and again only after the table was put right and broken anew.
-void warn_once(const Decoder& decoder, RelationEntry& entry) {
+// Whether nothing was said yet of another partition of the same table.
+bool is_first_of_partitions(Decoder& decoder, const RelationPlan& plan) {
+    bool first = true;
+    if (plan.ancestor_count > 0) {
+        guarded([&] { first = decoder.warned_roots.insert(plan.ancestors[plan.ancestor_count - 1]).second; });
+    }
+    return first;
+}
+
+// Logged once, and again only after the table was put right and broken anew; for a partitioned table once.
+void warn_once(Decoder& decoder, RelationEntry& entry) {
     const RelationPlan& plan = *entry.plan;
     if (!plan.streamed) {
         return;
@@ -127,15 +136,17 @@ void warn_once(const Decoder& decoder, RelationEntry& entry) {
                           errdetail("Tenant column \"%s\" of table %s is of type uuid.", plan.tenant_name,
                                     plan.display)));
     }
-    if (no_identity) {
-        ereport(WARNING,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg("replica identity of table %s does not contain tenant column \"%s\"", plan.display,
-                        plan.tenant_name),
-                 errdetail("The tenant of its DELETEs, and of UPDATEs that change the tenant, is not known: "
-                           "such DELETEs reach no tenant."),
-                 errhint("Run SELECT realtime_add_table(%s), or set REPLICA IDENTITY FULL.",
-                         quote_literal_cstr(plan.registered))));
+    if (no_identity && is_first_of_partitions(decoder, plan)) {
+        ereport(
+            WARNING,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("replica identity of table %s does not contain tenant column \"%s\"", plan.display,
+                    plan.tenant_name),
+             errdetail("The tenant of its DELETEs, and of UPDATEs that change the tenant, is not known: "
+                       "such DELETEs reach no tenant.%s",
+                       plan.ancestor_count > 0 ? " Other partitions of its table are not checked here." : ""),
+             errhint("Run SELECT realtime_add_table(%s), or set REPLICA IDENTITY FULL.",
+                     quote_literal_cstr(plan.registered))));
     }
 }
 

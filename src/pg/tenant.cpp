@@ -4,6 +4,7 @@
 #include <charconv>
 #include <string>
 
+#include "pg/encoding.hpp"
 #include "pg/tuple.hpp"
 #include "value/uuid.hpp"
 #include "wire/json_text.hpp"
@@ -66,7 +67,8 @@ Tenant read_tenant(HeapTuple tuple, TupleDesc descriptor, AttrNumber attnum, Ten
         const varlena* text = PG_DETOAST_DATUM_PACKED(datum);
         tenant.bytes = VARDATA_ANY(text);
         tenant.length = VARSIZE_ANY_EXHDR(text);
-        if (tenant.length > longest_tenant) {
+        // What is lost in the conversion would make one tenant of two.
+        if (tenant.length > longest_tenant || !converts_to_utf8(tenant.bytes, tenant.length)) {
             tenant = Tenant{};
         }
         break;

@@ -28,6 +28,21 @@ void invalidate(Datum argument, Oid relation) {
     invalidations += 1;
 }
 
+// The functions read rows as our tables have them; rows of another table would be taken for something else.
+void refuse_other_tables(Relation relation) {
+    Oid table = RelationGetRelid(relation);
+    if (relation->rd_rel->relispartition) {
+        table = llast_oid(get_partition_ancestors(table));
+    }
+    const Oid extension = getExtensionOfObject(RelationRelationId, table);
+    if (!OidIsValid(extension) || extension != get_extension_oid("pg_realtime", true)) {
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("table \"%s\" does not belong to extension pg_realtime",
+                               RelationGetRelationName(relation)),
+                        errhint("This trigger belongs to the tables of extension pg_realtime only.")));
+    }
+}
+
 template <int count>
 const AttrNumber* places_of(Relation relation, const char* const (&names)[count], Columns<count>& cache,
                             uint64* seen) {
@@ -39,6 +54,7 @@ const AttrNumber* places_of(Relation relation, const char* const (&names)[count]
         return cache.places;
     }
     cache.relation = InvalidOid;
+    refuse_other_tables(relation);
     for (int index = 0; index < count; ++index) {
         cache.places[index] = static_cast<AttrNumber>(SPI_fnumber(RelationGetDescr(relation), names[index]));
         if (cache.places[index] <= 0) {
