@@ -67,36 +67,43 @@ COMMENT ON FUNCTION @extschema@.realtime_user_id() IS
 CREATE FUNCTION @extschema@.realtime_tenant_ids() RETURNS uuid[]
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_realtime_tenant_ids';
-COMMENT ON FUNCTION @extschema@.realtime_tenant_ids() IS 'Tenants of realtime_user_id(). The policies of all tables ask it, once a statement.';
+COMMENT ON FUNCTION @extschema@.realtime_tenant_ids() IS
+  'Tenants of the caller: those in which realtime_user_id() has a membership, and those that the claim pg_realtime.tenant_claim of request.jwt.claims names. The policies of all tables ask it, once a statement.';
 
 CREATE FUNCTION @extschema@.realtime_writable_tenant_ids() RETURNS uuid[]
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_realtime_writable_tenant_ids';
-COMMENT ON FUNCTION @extschema@.realtime_writable_tenant_ids() IS 'Tenants in which realtime_user_id() may write: not those where the role is viewer.';
+COMMENT ON FUNCTION @extschema@.realtime_writable_tenant_ids() IS 'Tenants of the caller in which it may write: not those where the role is viewer. A tenant that only the claim names has the role member.';
 
 CREATE FUNCTION @extschema@.realtime_administered_tenant_ids() RETURNS uuid[]
 LANGUAGE c STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'pg_realtime_administered_tenant_ids';
 COMMENT ON FUNCTION @extschema@.realtime_administered_tenant_ids() IS 'Tenants in which realtime_user_id() is owner or admin.';
 
+CREATE FUNCTION @extschema@.realtime_claimed_tenants() RETURNS text[]
+LANGUAGE c STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'pg_realtime_claimed_tenants';
+COMMENT ON FUNCTION @extschema@.realtime_claimed_tenants() IS
+  'Tenants that the claim pg_realtime.tenant_claim of request.jwt.claims names, as texts: for policies of tables whose tenants are no uuids.';
+
 -- For functions that run with their owner's rights, where the current user says nothing about the caller.
 CREATE FUNCTION @extschema@.realtime_session_acts_for(tenant uuid) RETURNS boolean
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT CASE WHEN @extschema@.realtime_user_id() IS NULL
+  SELECT CASE WHEN @extschema@.realtime_user_id() IS NULL AND COALESCE(current_setting('request.jwt.claims', true), '') = ''
               THEN pg_has_role(session_user, 'realtime_gateway', 'USAGE')
               ELSE COALESCE(tenant = ANY (@extschema@.realtime_writable_tenant_ids()), false) END
 $$;
 COMMENT ON FUNCTION @extschema@.realtime_session_acts_for(uuid) IS
-  'Whether the session may write for the tenant: as a user who is member and more than a viewer; on nobody''s behalf if it logged in as the gateway or a superuser.';
+  'Whether the session may write for the tenant: as a caller who is member and more than a viewer; on nobody''s behalf, without claims, if it logged in as the gateway or a superuser.';
 
 REVOKE ALL ON FUNCTION @extschema@.realtime_session_acts_for(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.realtime_user_id(), @extschema@.realtime_tenant_ids(), @extschema@.realtime_writable_tenant_ids(),
-  @extschema@.realtime_administered_tenant_ids() FROM PUBLIC;
+  @extschema@.realtime_administered_tenant_ids(), @extschema@.realtime_claimed_tenants() FROM PUBLIC;
 -- They tell callers only about themselves, and every policy needs them.
 GRANT EXECUTE ON FUNCTION @extschema@.realtime_user_id(), @extschema@.realtime_tenant_ids(), @extschema@.realtime_writable_tenant_ids(),
-  @extschema@.realtime_administered_tenant_ids() TO PUBLIC;
+  @extschema@.realtime_administered_tenant_ids(), @extschema@.realtime_claimed_tenants() TO PUBLIC;
 
 CREATE FUNCTION @extschema@.realtime_touch_updated_at() RETURNS trigger
 LANGUAGE plpgsql

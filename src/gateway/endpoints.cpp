@@ -311,6 +311,7 @@ void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::
                            std::to_string(config.snapshot_bytes)};
     question.role = role;
     question.claims = identity->claims;
+    question.tenant_claim = config.tenant_claim;
     question.read_only = true;
     question.owner = identity->subject.empty() ? std::string(exchange->peer()) : identity->subject;
     question.abandoned = [exchange] { return exchange->abandoned(); };

@@ -160,6 +160,7 @@ void Api::handle_function(const std::shared_ptr<Exchange>& exchange, std::string
     question.parameters.emplace_back("{" + list + "}");
     question.role = role;
     question.claims = identity->claims;
+    question.tenant_claim = server_.config().tenant_claim;
     question.owner = identity->subject.empty() ? std::string(exchange->peer()) : identity->subject;
     question.abandoned = [exchange] { return exchange->abandoned(); };
     question.done = [this, exchange, named = identity->every_tenant ? tenants : std::vector<std::string>()](

@@ -76,14 +76,16 @@ class Pool::Worker final : public Link {
         answer_index_ = 1; // behind the result of the settings
         // Everything up to the synchronisation is one transaction, so what is set for it is gone behind it, whatever happens.
         const char* settings[] = {question_->role.empty() ? "none" : question_->role.c_str(),
-                                  question_->claims.c_str(), question_->read_only ? "on" : nullptr};
+                                  question_->claims.c_str(), question_->read_only ? "on" : nullptr,
+                                  question_->tenant_claim.c_str()};
         sent = sent &&
                PQsendQueryParams(c,
                                  "SELECT pg_catalog.set_config('transaction_read_only', "
                                  "COALESCE($3, pg_catalog.current_setting('transaction_read_only')), true), "
                                  "pg_catalog.set_config('role', $1, true), "
-                                 "pg_catalog.set_config('request.jwt.claims', $2, true)",
-                                 3, nullptr, settings, nullptr, nullptr, 0) == 1;
+                                 "pg_catalog.set_config('request.jwt.claims', $2, true), "
+                                 "pg_catalog.set_config('pg_realtime.tenant_claim', $4, true)",
+                                 4, nullptr, settings, nullptr, nullptr, 0) == 1;
         auto& name = names_[question_->statement];
         prepares_ = name.empty();
         if (prepares_) {

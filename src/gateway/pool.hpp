@@ -27,6 +27,8 @@ struct Question {
     std::vector<std::optional<std::string>> parameters;
     std::string role;   // as whom; empty: as the pool's own
     std::string claims; // request.jwt.claims; JSON, or empty
+    // pg_realtime.tenant_claim: which of the claims names tenants of the caller. Empty where only memberships are asked for.
+    std::string tenant_claim;
     bool read_only = false;
     QuestionLine line = QuestionLine::Caller;
     std::string owner; // of a caller's: on whose account it waits; nobody may fill the line alone

@@ -153,6 +153,39 @@ describe('settings of tokens', () => {
     assert.deepEqual([await say(third), await say(tenants[0])], [202, 403])
   }))
 
+  test('the tenants of a token are the same in the stream, in snapshots and in functions', withStage({ 'tenant-claim': 'app_metadata.tenant_ids' }, async (stage) => {
+    const stranger = 'aaaaaaaa-0000-4000-8000-000000000009', viewer = 'aaaaaaaa-0000-4000-8000-000000000008'
+    stage.sql(`INSERT INTO orders VALUES ('${tenants[0]}', 1), ('${tenants[1]}', 1); INSERT INTO tenant_memberships VALUES ('${tenants[1]}', '${viewer}', 'viewer')`)
+    const named = { role: 'authenticated', app_metadata: { tenant_ids: [tenants[1]] } }
+    const report = (tenantId) => ({ tenantId, connectionId: 'c', subscriptionType: 's', metrics: { messagesReceived: 1 } })
+    const callers = [
+      // who; the tenants that are seen; may report for them
+      ['a stranger whose token names a tenant', { ...named, sub: stranger }, [tenants[1]], [403, 200]],
+      ['a token that names a tenant and no user', named, [tenants[1]], [403, 200]],
+      ['a member whose token names another tenant', { ...named, sub: users[0] }, tenants, [200, 200]],
+      ['a viewer whose token names the tenant, too', { ...named, sub: viewer }, [tenants[1]], [403, 403]],
+      ['a member whose token names none', { role: 'authenticated', sub: users[0] }, [tenants[0]], [200, 403]],
+    ]
+    let id = 1
+    for (const [who, claims, seen, reports] of callers) {
+      const bearer = token(claims)
+      const { rows } = await (await stage.get('/realtime/v1/snapshot?table=orders', bearer)).json()
+      assert.deepEqual([...new Set(rows.map((row) => row.tenant_id))].sort(), seen, `snapshot: ${who}`)
+      const socket = await rawSocket(stage)
+      socket.push(...join('realtime:a', bearer))
+      await live(socket, 'realtime:a')
+      id += 1
+      stage.sql(`INSERT INTO orders VALUES ('${tenants[0]}', ${id}), ('${tenants[1]}', ${id}); INSERT INTO plans VALUES (${id})`)
+      const records = () => socket.messages.filter((m) => m[3] === 'postgres_changes').map((m) => m[4].data.record.tenant_id)
+      await until(() => records().length >= seen.length, `changes: ${who}`)
+      assert.deepEqual(records(), seen, `stream: ${who}`)
+      socket.close()
+      const answers = []
+      for (const tenant of tenants) answers.push((await stage.post('/functions/v1/realtime-metrics-collection?action=collect_metrics', report(tenant), bearer)).status)
+      assert.deepEqual(answers, reports, `functions: ${who}`)
+    }
+  }))
+
   test('a file of keys, as a set or in PEM, is looked at again; one that is wrong changes nothing', async () => {
     const keys = [keyOf('ES256', 'key0'), keyOf('RS256', 'key1'), keyOf('ES384', 'key2'), keyOf('EdDSA', 'key3')]
     const claims = { role: 'authenticated', sub: users[0] }

@@ -1,6 +1,9 @@
 #include "pg/monitor/caller.hpp"
 
+#include <string_view>
+
 #include "pg/monitor/payload.hpp"
+#include "pg/monitor/settings.hpp"
 #include "wire/json_check.hpp"
 
 namespace pg::monitor {
@@ -47,7 +50,63 @@ bool user_of(const char* claims, pg_uuid_t* user) {
     return known.named;
 }
 
+// The tenant that a value is, if it is one.
+bool tenant_in(const JsonbValue& value, ClaimedTenant* tenant) {
+    if (value.type == jbvString) {
+        *tenant = {value.val.string.val, value.val.string.len};
+    } else if (value.type == jbvNumeric) {
+        const char* text =
+            DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric)));
+        *tenant = {text, static_cast<int>(strlen(text))};
+    }
+    return tenant->length > 0;
+}
+
+// The value at a path with a dot between members.
+bool find_claim(Jsonb* claims, std::string_view path, JsonbValue* value) {
+    JsonbContainer* container = &claims->root;
+    for (;;) {
+        const std::size_t dot = path.find('.');
+        const std::string_view name = path.substr(0, dot);
+        if (!JsonContainerIsObject(container) ||
+            getKeyJsonValueFromContainer(container, name.data(), static_cast<int>(name.size()), value) ==
+                nullptr) {
+            return false;
+        }
+        if (dot == std::string_view::npos || dot + 1 == path.size()) {
+            return true;
+        }
+        if (value->type != jbvBinary) {
+            return false;
+        }
+        container = value->val.binary.data;
+        path.remove_prefix(dot + 1);
+    }
+}
+
 } // namespace
+
+int claimed_tenants(ClaimedTenant** tenants) {
+    const std::string_view path(settings::tenant_claim == nullptr ? "" : settings::tenant_claim);
+    const char* claims = GetConfigOption("request.jwt.claims", true, false);
+    JsonbValue value;
+    if (path.empty() || claims == nullptr || !wire::is_json(claims) ||
+        !find_claim(DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(claims))), path, &value)) {
+        return 0;
+    }
+    const bool many = value.type == jbvBinary && JsonContainerIsArray(value.val.binary.data) &&
+                      !JsonContainerIsScalar(value.val.binary.data);
+    const auto size = many ? static_cast<int>(JsonContainerSize(value.val.binary.data)) : 1;
+    *tenants = static_cast<ClaimedTenant*>(palloc(sizeof(ClaimedTenant) * static_cast<Size>(size + 1)));
+    int count = 0;
+    for (int index = 0; index < size && count < most_claimed_tenants; ++index) {
+        const JsonbValue* one =
+            many ? getIthJsonbValueFromContainer(value.val.binary.data, static_cast<uint32>(index)) : &value;
+        (*tenants)[count] = {};
+        count += tenant_in(*one, &(*tenants)[count]) ? 1 : 0;
+    }
+    return count;
+}
 
 bool current_user_id(pg_uuid_t* user) {
     const char* claims = GetConfigOption("request.jwt.claims", true, false);

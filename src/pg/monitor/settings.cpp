@@ -21,6 +21,7 @@ int max_connections = 100000;
 int max_metrics = 1000;
 int max_databases = 8;
 int dirty_keys = 16384;
+char* tenant_claim = nullptr;
 
 namespace {
 
@@ -77,6 +78,17 @@ void define_of_health() {
                              &memory_limit, 1000, 1, 1e9, PGC_USERSET, 0, nullptr, nullptr, nullptr);
 }
 
+void define_of_callers() {
+    DefineCustomStringVariable("pg_realtime.tenant_claim",
+                               "Path of the claim of a token that names tenants of its owner.",
+                               "Members of request.jwt.claims with a dot between them, for example "
+                               "app_metadata.tenant_ids; empty: only "
+                               "tenant_memberships says who belongs to a tenant. Name a claim that only the "
+                               "issuer of tokens can write. The "
+                               "gateway sets it for its questions as its own setting tenant-claim says.",
+                               &tenant_claim, "", PGC_USERSET, 0, nullptr, nullptr, nullptr);
+}
+
 void define_limits() {
     DefineCustomIntVariable(
         "pg_realtime.max_subscription_types", "Subscription types of one tenant that are judged.",
@@ -111,6 +123,7 @@ void define_of_shared_memory() {
 void define() {
     define_of_worker();
     define_of_health();
+    define_of_callers();
     define_limits();
     // Only the postmaster can make room for them.
     if (process_shared_preload_libraries_in_progress) {

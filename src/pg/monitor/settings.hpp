@@ -18,6 +18,7 @@ extern int max_connections;
 extern int max_metrics;
 extern int max_databases;
 extern int dirty_keys;
+extern char* tenant_claim; // a path, with a dot between members
 
 // Called once by _PG_init.
 void define();
