@@ -52,7 +52,8 @@ void Outgoing::add_health(Engine& engine, Tenant& tenant, Watch& watch, metric::
 
 void Outgoing::collect(Engine& engine, metric::Time now, bool all) {
     clear();
-    watches_ = all ? engine.unstored().size() : std::min(engine.unstored().size(), most);
+    const std::size_t waiting = engine.unstored().size();
+    watches_ = all ? waiting : std::min(waiting, std::clamp(waiting / passes, fewest, most));
     if (all) {
         for (auto& [id, tenant] : engine.tenants()) {
             for (auto& [name, watch] : tenant->watches) {

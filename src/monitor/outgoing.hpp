@@ -41,8 +41,10 @@ struct WatchRow {
 // Pointers into the engine: valid until it is changed.
 class Outgoing {
   public:
-    // What is dirty, of the `most` watches that wait longest; with `all` everything, and the health of every watch.
-    static constexpr std::size_t most = 16; // so that no pass is long, and a breach never waits for long
+    // What is dirty, of the watches that wait longest; with `all` everything, and the health of every watch. Few at once, so
+    // that no pass is long and a breach never waits for long; more when so many wait that a pass for few of them each would
+    // cost more than storing them.
+    static constexpr std::size_t fewest = 4, most = 16, passes = 32;
     void collect(Engine& engine, metric::Time now, bool all);
     // Only what must not wait: health that replaces values which a user had written.
     void collect_urgent(Engine& engine, metric::Time now);

@@ -245,4 +245,26 @@ TEST(Engine, OnlyWhatChangedIsStored) {
     EXPECT_TRUE(outgoing.empty());
 }
 
+// Of a hundred that wait a pass stores few, so that an alert waits for few; of very many it stores more. All are stored in the end.
+TEST(Engine, APassStoresFewSubscriptionsUnlessVeryManyWait) {
+    for (const auto& [waiting, first] : {std::pair(100U, 4U), std::pair(300U, 9U), std::pair(5000U, 16U)}) {
+        Engine engine({});
+        Outgoing outgoing;
+        Tenant& tenant = engine.tenant(uuid(1));
+        for (unsigned number = 0; number < waiting; ++number) {
+            Watch& watch = engine.watch(tenant, "s" + std::to_string(number));
+            watch.data_dirty = watch.position_dirty = true;
+            engine.must_store(tenant, watch, false);
+        }
+        std::size_t stored = 0;
+        for (bool begun = false; !engine.unstored().empty(); begun = true) {
+            outgoing.collect(engine, start, false);
+            EXPECT_TRUE(begun || outgoing.positions.size() == first) << outgoing.positions.size();
+            stored += outgoing.positions.size();
+            outgoing.stored(engine);
+        }
+        EXPECT_EQ(stored, waiting);
+    }
+}
+
 } // namespace
