@@ -389,7 +389,11 @@ void Channel::on_broadcast(const protocol::ClientMessage& from, const Broadcast&
         reply(from, false, R"({"error":"it is not known now whether the caller is a member of the tenant"})");
         return;
     }
-    const std::size_t bytes = broadcast.event.size() + broadcast.payload.size() + broadcast.message.size();
+    // A whole message counts without what each one has.
+    constexpr std::string_view envelope = R"({"type":"broadcast","event":"","payload":})";
+    const std::size_t bytes = broadcast.message.empty()
+                                  ? broadcast.event.size() + broadcast.payload.size()
+                                  : std::max(broadcast.message.size(), envelope.size()) - envelope.size();
     if (bytes > hub_.limits.broadcast_bytes) {
         ++hub_.counters.broadcasts_refused;
         reply(from, false,

@@ -138,7 +138,10 @@ TEST_P(Compatibility, ABroadcastIsPassedOnAsItIs) {
     }
     EXPECT_EQ(refused("a broadcast is an object"), 3U);
     world.hub.limits.broadcast_bytes = 20;
-    say(session, "broadcast", R"({"event":"e","extra":"of more than that"})");
+    say(session, "broadcast", R"({"type":"broadcast","event":"e","payload":"of less"})");
+    EXPECT_EQ(wire.count("payload_size_exceeded"), 0U);
+    say(session, "broadcast",
+        R"({"event":"e","extra":"of more than that, however long its envelope may be"})");
     EXPECT_EQ(wire.count("payload_size_exceeded"), 1U) << "what is not payload counts, too";
 }
 
