@@ -41,15 +41,16 @@ process.on('exit', () => { for (const stage of open) stage.process?.kill('SIGKIL
 after(() => { setTimeout(() => process.exit(), 2000).unref() })
 
 export class Stage {
-  // `host` is where the gateway finds the server, when not where the tests do.
-  static async start(options = {}, { host } = {}) {
+  // `host` is where the gateway finds the server, when not where the tests do; `schema` is one of the extension's own.
+  static async start(options = {}, { host, schema } = {}) {
     const stage = new Stage()
+    stage.schema = schema
     stage.host = host ? ` host=${host}` : ''
     stage.database = `e2e_${process.pid}_${++databases}`
     stage.options = options
     execFileSync('psql', ['-X', '-q', '-d', 'postgres', '-c', `CREATE DATABASE ${stage.database}`])
     stage.sql(`SET client_min_messages = warning;
-      CREATE EXTENSION pg_realtime;
+      ${schema ? `CREATE SCHEMA ${schema}; CREATE EXTENSION pg_realtime SCHEMA ${schema}` : 'CREATE EXTENSION pg_realtime'};
       DO $$ BEGIN CREATE ROLE e2e_gateway LOGIN REPLICATION; EXCEPTION WHEN duplicate_object THEN NULL; END $$;
       GRANT realtime_gateway, realtime_reader, realtime_writer TO e2e_gateway;
       CREATE TABLE orders (tenant_id uuid NOT NULL, id bigint NOT NULL, status text, total numeric, note text, PRIMARY KEY (tenant_id, id));
@@ -98,6 +99,7 @@ export class Stage {
   }
 
   sql(text) {
+    if (this.schema) text = `SET search_path = public, ${this.schema};\n${text}`
     return execFileSync('psql', ['-X', '-q', '-A', '-t', '-v', 'ON_ERROR_STOP=1', '-d', this.database, '-f', '-'], { input: text, encoding: 'utf8' }).trim()
   }
 
