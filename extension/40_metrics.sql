@@ -79,6 +79,7 @@ CREATE TABLE @extschema@.realtime_connections (
   resets integer NOT NULL DEFAULT 0,
   first_seen_at timestamptz NOT NULL,
   last_heartbeat_at timestamptz NOT NULL,
+  clock_offset bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant_id, subscription_type, connection_id)
 ) WITH (fillfactor = 60);
 COMMENT ON TABLE @extschema@.realtime_connections IS
@@ -100,6 +101,7 @@ COMMENT ON COLUMN @extschema@.realtime_connections.health_score IS 'Of the last 
 COMMENT ON COLUMN @extschema@.realtime_connections.resets IS 'How often a counter went backwards, because the client began anew.';
 COMMENT ON COLUMN @extschema@.realtime_connections.first_seen_at IS 'When the connection was first reported.';
 COMMENT ON COLUMN @extschema@.realtime_connections.last_heartbeat_at IS 'When it was last heard of.';
+COMMENT ON COLUMN @extschema@.realtime_connections.clock_offset IS 'As in realtime_worker_state, when the row was written.';
 
 CREATE TABLE @extschema@.realtime_health_status (
   tenant_id uuid NOT NULL,
@@ -167,7 +169,8 @@ CREATE TABLE @extschema@.realtime_metric_rollups (
   memory_count bigint NOT NULL,
   memory_max double precision,
   health_score numeric(4,1),
-  PRIMARY KEY (tenant_id, subscription_type, resolution, bucket_start)
+  clock_offset bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (tenant_id, subscription_type, resolution, bucket_start, clock_offset)
 ) PARTITION BY RANGE (bucket_start);
 COMMENT ON TABLE @extschema@.realtime_metric_rollups IS
   'What happened to a subscription in buckets of time: the source of trends. Written by the worker.';
@@ -190,6 +193,7 @@ COMMENT ON COLUMN @extschema@.realtime_metric_rollups.memory_sum IS 'Sum of repo
 COMMENT ON COLUMN @extschema@.realtime_metric_rollups.memory_count IS 'How many reports had it.';
 COMMENT ON COLUMN @extschema@.realtime_metric_rollups.memory_max IS 'Largest reported memory_usage.';
 COMMENT ON COLUMN @extschema@.realtime_metric_rollups.health_score IS 'Health at its end.';
+COMMENT ON COLUMN @extschema@.realtime_metric_rollups.clock_offset IS 'As in realtime_worker_state, when the bucket began: after the clock was set back there are two buckets of the same time.';
 
 CREATE TABLE @extschema@.realtime_sample_rollups (
   tenant_id uuid NOT NULL,
@@ -203,7 +207,9 @@ CREATE TABLE @extschema@.realtime_sample_rollups (
   max double precision NOT NULL,
   last double precision NOT NULL,
   distribution @extschema@.realtime_sketch NOT NULL,
-  PRIMARY KEY (tenant_id, subscription_type, metric, resolution, bucket_start)
+  last_at timestamptz,
+  clock_offset bigint NOT NULL DEFAULT 0,
+  PRIMARY KEY (tenant_id, subscription_type, metric, resolution, bucket_start, clock_offset)
 ) PARTITION BY RANGE (bucket_start);
 COMMENT ON TABLE @extschema@.realtime_sample_rollups IS
   'Values of user-defined metrics in buckets of time. Written by the worker.';
@@ -216,8 +222,10 @@ COMMENT ON COLUMN @extschema@.realtime_sample_rollups.count IS 'Values in it.';
 COMMENT ON COLUMN @extschema@.realtime_sample_rollups.sum IS 'Their sum.';
 COMMENT ON COLUMN @extschema@.realtime_sample_rollups.min IS 'The least.';
 COMMENT ON COLUMN @extschema@.realtime_sample_rollups.max IS 'The greatest.';
-COMMENT ON COLUMN @extschema@.realtime_sample_rollups.last IS 'The last.';
+COMMENT ON COLUMN @extschema@.realtime_sample_rollups.last IS 'The one that was measured last; of one time, the one that was written last.';
 COMMENT ON COLUMN @extschema@.realtime_sample_rollups.distribution IS 'All of them.';
+COMMENT ON COLUMN @extschema@.realtime_sample_rollups.last_at IS 'When the last one was measured.';
+COMMENT ON COLUMN @extschema@.realtime_sample_rollups.clock_offset IS 'As in realtime_metric_rollups.';
 
 CREATE TABLE @extschema@.realtime_ingest_positions (
   tenant_id uuid NOT NULL,

@@ -148,6 +148,8 @@ CREATE TABLE @extschema@.alert_states (
   firing_notified boolean NOT NULL DEFAULT false,
   resolve_owed_alert_id uuid,
   flaps timestamptz[] NOT NULL DEFAULT '{}',
+  fired_at timestamptz,
+  clock_offset bigint NOT NULL DEFAULT 0,
   PRIMARY KEY (tenant_id, rule_id, subscription_type)
 ) WITH (fillfactor = 60);
 COMMENT ON TABLE @extschema@.alert_states IS
@@ -169,6 +171,8 @@ COMMENT ON COLUMN @extschema@.alert_states.last_notified_severity IS 'Severity t
 COMMENT ON COLUMN @extschema@.alert_states.firing_notified IS 'Whether the open alert was notified: then its end will be, too.';
 COMMENT ON COLUMN @extschema@.alert_states.resolve_owed_alert_id IS 'An earlier alert whose end was muted and is still to be told.';
 COMMENT ON COLUMN @extschema@.alert_states.flaps IS 'Recent changes, to find out whether it flaps.';
+COMMENT ON COLUMN @extschema@.alert_states.fired_at IS 'When the open alert fired.';
+COMMENT ON COLUMN @extschema@.alert_states.clock_offset IS 'As in realtime_worker_state, when the row was written.';
 
 CREATE TABLE @extschema@.alert_cooldowns (
   tenant_id uuid NOT NULL,
@@ -418,14 +422,14 @@ BEGIN
   END IF;
   RETURN NOT EXISTS (
       SELECT 1 FROM @extschema@.alert_instances a
-       WHERE a.tenant_id = $1 AND a.rule_id = $2 AND a.triggered_at > now() - make_interval(mins => $3))
+       WHERE a.tenant_id = $1 AND a.rule_id = $2 AND least(a.triggered_at, now()) > now() - make_interval(mins => $3))
     AND NOT EXISTS (
       SELECT 1 FROM @extschema@.alert_cooldowns c
-       WHERE c.tenant_id = $1 AND c.rule_id = $2 AND c.started_at > now() - make_interval(mins => $3));
+       WHERE c.tenant_id = $1 AND c.rule_id = $2 AND least(c.started_at, now()) > now() - make_interval(mins => $3));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.check_alert_cooldown(uuid, text, integer) IS
-  'Whether an alert of this rule may fire now: false while one fired, or a slot was taken, within the last minutes. Two sessions may both be told true; try_start_alert_cooldown() tells it to one.';
+  'Whether an alert of this rule may fire now: false while one fired, or a slot was taken, within the last minutes. What is said to have happened later than now counts as now. Two sessions may both be told true; try_start_alert_cooldown() tells it to one.';
 
 CREATE FUNCTION @extschema@.try_start_alert_cooldown(tenant_id uuid, rule_id text, cooldown_minutes integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
@@ -441,6 +445,9 @@ BEGIN
     RAISE EXCEPTION 'permission denied for tenant' USING ERRCODE = 'insufficient_privilege',
       HINT = 'Only members of a tenant may take its slots.';
   END IF;
+  -- One from the future, because the clock was set back, counts as taken now: it must not last until the clock is there again.
+  UPDATE @extschema@.alert_cooldowns c SET started_at = clock_timestamp()
+   WHERE c.tenant_id = $1 AND c.rule_id = $2 AND c.started_at > clock_timestamp();
   IF NOT @extschema@.check_alert_cooldown($1, $2, $3) THEN
     RETURN false;
   END IF;

@@ -224,7 +224,7 @@ BEGIN
       (SELECT r.cooldown_minutes FROM @extschema@.alert_rules r WHERE r.tenant_id IS NULL AND r.rule_id = NEW.rule_id));
     IF EXISTS (SELECT 1 FROM @extschema@.alert_instances a
                 WHERE a.tenant_id = NEW.tenant_id AND a.rule_id = NEW.rule_id AND a.id <> NEW.id AND a.severity >= NEW.severity
-                  AND a.notified_at > now() - make_interval(mins => COALESCE(cooldown, 15)))
+                  AND least(a.notified_at, now()) > now() - make_interval(mins => COALESCE(cooldown, 15)))
        OR EXISTS (SELECT 1 FROM @extschema@.alert_silences s
                    WHERE s.tenant_id = NEW.tenant_id AND (s.rule_id IS NULL OR s.rule_id = NEW.rule_id)
                      AND (s.subscription_type IS NULL OR s.subscription_type = NEW.subscription_type)

@@ -118,7 +118,7 @@ COMMENT ON FUNCTION @extschema@.realtime_maintain_partitions(integer) IS
 REVOKE ALL ON FUNCTION @extschema@.realtime_maintain_partitions(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.realtime_maintain_partitions(integer) TO realtime_gateway;
 
-CREATE FUNCTION @extschema@.purge_expired_data() RETURNS TABLE (relation text, partitions_dropped bigint, rows_deleted bigint)
+CREATE FUNCTION @extschema@.purge_expired_data(as_of timestamptz DEFAULT pg_catalog.now()) RETURNS TABLE (relation text, partitions_dropped bigint, rows_deleted bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
@@ -131,6 +131,7 @@ DECLARE
   removed bigint;
   statement text;
 BEGIN
+  as_of := least(as_of, now());
   FOR partitioned IN SELECT * FROM @extschema@.realtime_partitioned_tables() LOOP
     relation := partitioned.relation::text;
     partitions_dropped := 0;
@@ -141,7 +142,7 @@ BEGIN
         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
        WHERE i.inhparent = partitioned.relation
     LOOP
-      IF part.range_end <= now() - partitioned.keep THEN
+      IF part.range_end <= as_of - partitioned.keep THEN
         BEGIN
           EXECUTE format('ALTER EXTENSION pg_realtime DROP TABLE %s', part.relation);
           EXECUTE format('DROP TABLE %s', part.relation);
@@ -156,14 +157,14 @@ BEGIN
             rows_deleted := rows_deleted + removed;
         END;
       ELSIF part.range_end IS NULL THEN
-        EXECUTE format('DELETE FROM %s WHERE %I < now() - %L::interval', part.relation, partitioned.partition_column, partitioned.keep);
+        EXECUTE format('DELETE FROM %s WHERE %I < $1 - %L::interval', part.relation, partitioned.partition_column, partitioned.keep) USING as_of;
         GET DIAGNOSTICS removed = ROW_COUNT;
         rows_deleted := rows_deleted + removed;
       END IF;
     END LOOP;
     IF partitioned.keep <= interval '30 days' THEN
       EXECUTE format('DELETE FROM %s m USING @extschema@.tenant_settings s WHERE s.tenant_id = m.tenant_id AND s.metrics_retention < %L::interval'
-                     ' AND m.%I < now() - s.metrics_retention', partitioned.relation, partitioned.keep, partitioned.partition_column);
+                     ' AND m.%I < $1 - s.metrics_retention', partitioned.relation, partitioned.keep, partitioned.partition_column) USING as_of;
       GET DIAGNOSTICS removed = ROW_COUNT;
       rows_deleted := rows_deleted + removed;
     END IF;
@@ -173,25 +174,25 @@ BEGIN
   partitions_dropped := 0;
   FOR relation, statement IN
     VALUES
-      ('realtime_connections', 'DELETE FROM @extschema@.realtime_connections WHERE last_heartbeat_at < now() - interval ''1 day'''),
-      ('realtime_batches', 'DELETE FROM @extschema@.realtime_batches WHERE created_at < now() - interval ''1 day'''),
-      ('realtime_subscriptions', 'DELETE FROM @extschema@.realtime_subscriptions WHERE subscribed_at < now() - interval ''30 days'''),
-      ('alert_cooldowns', 'DELETE FROM @extschema@.alert_cooldowns WHERE started_at < now() - interval ''366 days'''),
-      ('alert_silences', 'DELETE FROM @extschema@.alert_silences WHERE ends_at < now() - interval ''1 year'''),
-      ('alert_instances', 'DELETE FROM @extschema@.alert_instances a WHERE a.status = ''resolved'' AND a.resolved_at < now()'
+      ('realtime_connections', 'DELETE FROM @extschema@.realtime_connections WHERE last_heartbeat_at < $1 - interval ''1 day'''),
+      ('realtime_batches', 'DELETE FROM @extschema@.realtime_batches WHERE created_at < $1 - interval ''1 day'''),
+      ('realtime_subscriptions', 'DELETE FROM @extschema@.realtime_subscriptions WHERE subscribed_at < $1 - interval ''30 days'''),
+      ('alert_cooldowns', 'DELETE FROM @extschema@.alert_cooldowns WHERE started_at < $1 - interval ''366 days'''),
+      ('alert_silences', 'DELETE FROM @extschema@.alert_silences WHERE ends_at < $1 - interval ''1 year'''),
+      ('alert_instances', 'DELETE FROM @extschema@.alert_instances a WHERE a.status = ''resolved'' AND a.resolved_at < $1'
          ' - COALESCE((SELECT s.alert_retention FROM @extschema@.tenant_settings s WHERE s.tenant_id = a.tenant_id), interval ''365 days'')'),
-      ('notification_outbox', 'DELETE FROM @extschema@.notification_outbox o WHERE o.created_at < now() - interval ''30 days''')
+      ('notification_outbox', 'DELETE FROM @extschema@.notification_outbox o WHERE o.created_at < $1 - interval ''30 days''')
   LOOP
-    EXECUTE statement;
+    EXECUTE statement USING as_of;
     GET DIAGNOSTICS rows_deleted = ROW_COUNT;
     RETURN NEXT;
   END LOOP;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.purge_expired_data() IS
-  'Deletes what is older than its retention: whole partitions after 30 days, rows of tenants that keep less, alerts after the tenant''s alert_retention, answers of batches after a day. Run by the worker; returns what was removed of which table.';
-REVOKE ALL ON FUNCTION @extschema@.purge_expired_data() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION @extschema@.purge_expired_data() TO realtime_gateway;
+COMMENT ON FUNCTION @extschema@.purge_expired_data(timestamptz) IS
+  'Deletes what is older than its retention: whole partitions after 30 days, rows of tenants that keep less, alerts after the tenant''s alert_retention, answers of batches after a day. as_of is the time at which it is asked, never later than now. Run by the worker; returns what was removed of which table.';
+REVOKE ALL ON FUNCTION @extschema@.purge_expired_data(timestamptz) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.purge_expired_data(timestamptz) TO realtime_gateway;
 
 -- With its argument: a function of that name that takes none may be there, and would be called instead.
 SELECT @extschema@.realtime_maintain_partitions(3);

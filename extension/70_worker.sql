@@ -4,14 +4,31 @@ CREATE TABLE @extschema@.realtime_worker_state (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   generation bigint NOT NULL DEFAULT 0,
   last_pass_at timestamptz,
-  last_check_at timestamptz
+  last_check_at timestamptz,
+  clock_offset bigint NOT NULL DEFAULT 0,
+  purge_clock timestamptz
 );
 COMMENT ON TABLE @extschema@.realtime_worker_state IS 'One row: how often a pass stored something, so that a process notices when another one did.';
 COMMENT ON COLUMN @extschema@.realtime_worker_state.singleton IS 'Always true: there is one row.';
 COMMENT ON COLUMN @extschema@.realtime_worker_state.generation IS 'Rises with every pass that stores something.';
 COMMENT ON COLUMN @extschema@.realtime_worker_state.last_pass_at IS 'When a pass last stored something.';
 COMMENT ON COLUMN @extschema@.realtime_worker_state.last_check_at IS 'When everything was last checked.';
+COMMENT ON COLUMN @extschema@.realtime_worker_state.clock_offset IS 'By how many microseconds the time that alerts are judged by is ahead of the clock, because the clock was set back (negative: forward); 0 when it never was.';
+COMMENT ON COLUMN @extschema@.realtime_worker_state.purge_clock IS 'The time as of which data was last purged.';
 INSERT INTO @extschema@.realtime_worker_state DEFAULT VALUES;
+
+-- A clock that is set forward makes everything look old, and what is purged does not come back when it is set right.
+CREATE FUNCTION @extschema@.realtime_advance_purge_clock(seconds double precision) RETURNS timestamptz
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  UPDATE @extschema@.realtime_worker_state
+     SET purge_clock = least(now(), COALESCE(purge_clock, now()) + make_interval(secs => 2 * $1))
+  RETURNING purge_clock
+$$;
+COMMENT ON FUNCTION @extschema@.realtime_advance_purge_clock(double precision) IS
+  'The time as of which the worker purges: now, but at most twice as much later than the last time as so many seconds that passed by a clock that nobody can set.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_advance_purge_clock(double precision) FROM PUBLIC;
 
 -- These run no SQL and look up no names, and are called for every row: a search_path of their own would cost more than they do.
 CREATE FUNCTION @extschema@.realtime_complete_report() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'pg_realtime_report_trigger';
@@ -58,7 +75,7 @@ REVOKE ALL ON FUNCTION @extschema@.realtime_run_pass() FROM PUBLIC;
 CREATE FUNCTION @extschema@.realtime_worker_statistics(
   OUT database oid, OUT pid integer, OUT started_at timestamptz, OUT wake_ups bigint, OUT passes bigint, OUT checks bigint,
   OUT last_pass_at timestamptz, OUT last_check_at timestamptz, OUT last_pass_ms double precision, OUT gather_ms double precision,
-  OUT evaluate_ms double precision, OUT store_ms double precision, OUT keys bigint, OUT reports bigint, OUT ignored bigint, OUT rules_evaluated bigint,
+  OUT evaluate_ms double precision, OUT store_ms double precision, OUT keys bigint, OUT reports bigint, OUT judged_together bigint, OUT ignored bigint, OUT rules_evaluated bigint,
   OUT transitions bigint, OUT dirty_keys integer, OUT overflows bigint, OUT errors bigint, OUT last_error text,
   OUT last_error_at timestamptz) RETURNS SETOF record
 LANGUAGE c VOLATILE SET search_path = pg_catalog, pg_temp
@@ -68,7 +85,7 @@ REVOKE ALL ON FUNCTION @extschema@.realtime_worker_statistics() FROM PUBLIC;
 
 CREATE VIEW @extschema@.realtime_worker_status AS
 SELECT d.datname AS database, s.pid, COALESCE(a.state, 'stopped') AS state, s.started_at, s.wake_ups, s.passes, s.checks,
-       s.last_pass_at, s.last_check_at, s.last_pass_ms, s.gather_ms, s.evaluate_ms, s.store_ms, s.keys, s.reports, s.ignored,
+       s.last_pass_at, s.last_check_at, s.last_pass_ms, s.gather_ms, s.evaluate_ms, s.store_ms, s.keys, s.reports, s.judged_together, s.ignored,
        s.rules_evaluated, s.transitions, s.dirty_keys, s.overflows, s.errors, s.last_error, s.last_error_at
   FROM @extschema@.realtime_worker_statistics() s
   JOIN pg_catalog.pg_database d ON d.oid = s.database
@@ -89,7 +106,8 @@ COMMENT ON COLUMN @extschema@.realtime_worker_status.evaluate_ms IS 'Time spent 
 COMMENT ON COLUMN @extschema@.realtime_worker_status.store_ms IS 'Time spent storing results, over all passes, in milliseconds.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.keys IS 'Subscriptions looked at, over all passes.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.reports IS 'Reports and samples read, over all passes.';
-COMMENT ON COLUMN @extschema@.realtime_worker_status.ignored IS 'Reports, samples and subscriptions beyond pg_realtime.max_subscription_types, max_connections or max_metrics: stored and not judged.';
+COMMENT ON COLUMN @extschema@.realtime_worker_status.judged_together IS 'Of them, those that were read in one pass with a later one of the same subscription: rules judge what all of them amount to.';
+COMMENT ON COLUMN @extschema@.realtime_worker_status.ignored IS 'Stored and not judged: reports, samples and subscriptions beyond pg_realtime.max_subscription_types, max_connections or max_metrics, and what was made more than 12 hours before it came.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.rules_evaluated IS 'Rule instances judged, over all passes.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.transitions IS 'Alerts that opened, escalated or ended, over all passes.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.dirty_keys IS 'Subscriptions that wait to be looked at now, and tenants of which more wait than is remembered by name.';

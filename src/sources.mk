@@ -17,6 +17,7 @@ VALUE_SOURCES = \
 	src/value/record.cpp
 
 METRIC_SOURCES = \
+	src/metric/timeline.cpp \
 	src/metric/health.cpp \
 	src/metric/sketch.cpp \
 	src/metric/signal.cpp \

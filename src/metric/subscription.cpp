@@ -55,12 +55,15 @@ void Bucket::merge(const Bucket& other) {
     health_score = other.health_score ? other.health_score : health_score;
 }
 
-void SampleBucket::add(double value) {
+void SampleBucket::add(double value, Time at) {
     min = count == 0 ? value : std::min(min, value);
     max = count == 0 ? value : std::max(max, value);
     count += 1;
     sum += value;
-    last = value;
+    if (at >= last_at) {
+        last = value;
+        last_at = at;
+    }
     distribution.add(value);
 }
 
@@ -72,7 +75,10 @@ void SampleBucket::merge(const SampleBucket& other) {
     max = count == 0 ? other.max : std::max(max, other.max);
     count += other.count;
     sum += other.sum;
-    last = other.last;
+    if (other.last_at >= last_at) {
+        last = other.last;
+        last_at = other.last_at;
+    }
     distribution.merge(other.distribution);
 }
 
@@ -86,9 +92,8 @@ const Series<Bucket>& Subscription::series(std::int32_t resolution) const {
 
 // A bucket that was forgotten is stored; a new one in its place would overwrite it with less.
 bool Subscription::is_kept(std::int32_t resolution, Time at, const Limits& limits) const {
-    const Time length = resolution * second;
-    const Time start = at - at % length;
-    return latest_ == never || start + length > latest_ - kept(resolution, limits);
+    const Time start = series(resolution).start_of(at, limits.clock_offset);
+    return latest_ == never || start + resolution * second > latest_ - kept(resolution, limits);
 }
 
 void Subscription::count(const Connection& connection, std::int32_t sign) {
@@ -141,7 +146,7 @@ bool Subscription::apply(const Report& report, const Limits& limits) {
         if (!is_kept(resolution, report.recorded_at, limits)) {
             continue;
         }
-        Bucket& bucket = series(resolution).at(report.recorded_at);
+        Bucket& bucket = series(resolution).at(report.recorded_at, limits.clock_offset);
         bucket.dirty = true;
         bucket.reports += 1;
         add(bucket.increments, increments);
@@ -182,8 +187,8 @@ bool Subscription::apply_sample(std::string_view metric, double value, Time at, 
     Series<SampleBucket>(&series)[std::size(resolutions)] = series_of(metric);
     for (std::size_t index = 0; index < std::size(resolutions); ++index) {
         if (is_kept(resolutions[index], at, limits)) {
-            SampleBucket& bucket = series[index].at(at);
-            bucket.add(value);
+            SampleBucket& bucket = series[index].at(at, limits.clock_offset);
+            bucket.add(value, at);
             bucket.dirty = true;
         }
     }
@@ -293,30 +298,27 @@ void Subscription::load_connection(std::string_view connection_id, const Connect
 void Subscription::load_bucket(std::int32_t resolution, Bucket bucket) {
     bucket.dirty = false;
     latest_ = std::max(latest_, bucket.start);
-    series(resolution).at(bucket.start) = std::move(bucket);
+    series(resolution).at(bucket.start, bucket.offset) = std::move(bucket);
     next_sweep_ = never;
 }
 
 void Subscription::load_sample_bucket(std::string_view metric, std::int32_t resolution, SampleBucket bucket) {
     bucket.dirty = false;
     latest_ = std::max(latest_, bucket.start);
-    series_of(metric)[index_of(resolution)].at(bucket.start) = std::move(bucket);
+    series_of(metric)[index_of(resolution)].at(bucket.start, bucket.offset) = std::move(bucket);
     next_sweep_ = never;
 }
 
 Time Subscription::next_change(Time now, const Limits& limits) const {
-    (void)limits;
     Time change = connections_.empty() ? forever : next_sweep_;
-    const auto boundary = [&](Time resolution) {
-        change = std::min(change, now - now % resolution + resolution);
-    };
     for (std::size_t index = 0; index < std::size(resolutions); ++index) {
         bool any = !series_[index].buckets.empty();
         for (const auto& [name, series] : samples_) {
             any = any || !series[index].buckets.empty();
         }
         if (any) {
-            boundary(resolutions[index] * second);
+            const Time resolution = resolutions[index] * second;
+            change = std::min(change, series_[index].start_of(now, limits.clock_offset) + resolution);
             break; // the finest decides
         }
     }

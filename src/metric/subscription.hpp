@@ -54,6 +54,7 @@ struct Connection {
 
 struct Bucket {
     Time start = never;
+    Time offset = 0; // of the timeline, when it began: `start` less it is what the wall clock showed
     std::int64_t reports = 0;
     Counters increments;
     Sketch latency; // ms, weighted by the messages of the report, at least 1
@@ -68,33 +69,45 @@ struct Bucket {
 
 struct SampleBucket { // of one user-defined metric
     Time start = never;
+    Time offset = 0;
     std::int64_t count = 0;
     double sum = 0, min = 0, max = 0, last = 0;
+    Time last_at = never; // when `last` was measured
     Sketch distribution;
     bool dirty = false;
 
-    void add(double value);
+    // The last value is the one that was measured last, in whatever order they come; of one time the one that comes later.
+    void add(double value, Time at);
     void merge(const SampleBucket& other);
 };
 
-// Buckets of one resolution, oldest first, without gaps only where something was reported.
+// Buckets of one resolution, oldest first, without gaps only where something was reported. They begin at full minutes (and so on) of the
+// wall clock: after it was set there may be two of one time, and two that overlap.
 template <class B> struct Series {
     Time resolution = 0;
     std::deque<B> buckets;
 
-    // The bucket of that time, made when it is missing.
-    B& at(Time time) {
-        const Time start = time - ((time % resolution) + resolution) % resolution;
+    // The bucket of that time under that offset, made when it is missing.
+    B& at(Time time, Time offset = 0) {
+        const Time start = start_of(time, offset);
         auto place = buckets.end();
         while (place != buckets.begin() && std::prev(place)->start > start) {
             --place;
         }
-        if (place == buckets.begin() || std::prev(place)->start != start) {
-            place = buckets.insert(place, B{});
-            place->start = start;
-            return *place;
+        for (auto same = place; same != buckets.begin() && std::prev(same)->start == start; --same) {
+            if (std::prev(same)->offset == offset) {
+                return *std::prev(same);
+            }
         }
-        return *std::prev(place);
+        place = buckets.insert(place, B{});
+        place->start = start;
+        place->offset = offset;
+        return *place;
+    }
+
+    // Begin of the bucket of that time.
+    Time start_of(Time time, Time offset) const {
+        return time - (((time - offset) % resolution) + resolution) % resolution;
     }
 
     // Forgets what ended before.
@@ -106,6 +119,7 @@ template <class B> struct Series {
 };
 
 struct Limits {
+    Time clock_offset = 0;           // of the timeline now
     Time stale_after = 60 * second;  // a connection without heartbeat for so long is stale: two missed checks
     Time offline_after = 5 * minute; // and then forgotten as active; its counters are kept for `forget_after`
     Time forget_after = 24 * hour;

@@ -298,8 +298,6 @@ SampleBucket sample_window(std::string_view metric, std::int32_t window_seconds,
                            Time now, const Limits& limits) {
     const std::size_t resolution = resolution_for(window_seconds, limits);
     SampleBucket merged;
-    Time latest = never;
-    double last = 0;
     for (const Subscription* subscription : subscriptions) {
         const auto found = subscription->samples().find(metric);
         if (found == subscription->samples().end()) {
@@ -307,13 +305,8 @@ SampleBucket sample_window(std::string_view metric, std::int32_t window_seconds,
         }
         for (const SampleBucket& bucket : window_of(found->second[resolution], window_seconds, now)) {
             merged.merge(bucket);
-            if (bucket.start >= latest) {
-                latest = bucket.start;
-                last = bucket.last;
-            }
         }
     }
-    merged.last = last;
     return merged;
 }
 

@@ -31,6 +31,37 @@ std::vector<ActiveInstance>::iterator first_at(std::vector<ActiveInstance>& inst
 
 } // namespace
 
+void Engine::set_limits(const metric::Limits& limits) {
+    limits_ = limits;
+    limits_.clock_offset = timeline_.offset();
+}
+
+void Engine::begin(metric::Clocks clocks, Time offset) {
+    timeline_ = metric::Timeline(clocks, offset);
+    limits_.clock_offset = offset;
+}
+
+void Engine::begin_after(Time stored) {
+    clock_was_set_ = timeline_.begin_after(stored);
+    limits_.clock_offset = timeline_.offset();
+}
+
+Time Engine::advance(metric::Clocks clocks) {
+    clock_was_set_ = timeline_.advance(clocks);
+    limits_.clock_offset = timeline_.offset();
+    if (clock_was_set_) {
+        for (auto& [id, tenant] : tenants_) {
+            for (auto& [name, watch] : tenant->watches) {
+                // Silences go by the wall clock; and buckets that leave a window do, because they begin with its minutes.
+                if (!tenant->silences.empty() || !watch->instances.empty()) {
+                    touch(*tenant, *watch);
+                }
+            }
+        }
+    }
+    return timeline_.now();
+}
+
 Tenant& Engine::tenant(const Uuid& id) {
     std::unique_ptr<Tenant>& found = tenants_[id];
     if (!found) {
@@ -326,12 +357,13 @@ void Engine::evaluate(Tenant& tenant, Watch& watch, Time now, Totals& totals) {
 }
 
 alert::Surroundings Engine::surroundings(const Tenant& tenant, const Watch& watch, std::size_t rule_index,
-                                         Time now) {
+                                         Time now) const {
     alert::Surroundings around;
     const alert::Rule& rule = tenant.rules->rule(rule_index);
+    const Time wall = now - limits_.clock_offset;
     for (const Silence& silence : tenant.silences) {
         around.silenced |=
-            silence.starts_at <= now && now < silence.ends_at &&
+            silence.starts_at <= wall && wall < silence.ends_at &&
             (!silence.rule_id || *silence.rule_id == rule.rule_id) &&
             (!silence.subscription_type || *silence.subscription_type == watch.subscription_type);
     }
@@ -349,8 +381,8 @@ void Engine::step(Tenant& tenant, Watch& watch, std::size_t rule_index, ActiveIn
     watch.wake_at = std::min(watch.wake_at, decision.wake_at);
     if (around.silenced) {
         for (const Silence& silence : tenant.silences) {
-            if (silence.ends_at > now) {
-                watch.wake_at = std::min(watch.wake_at, silence.ends_at);
+            if (silence.ends_at != metric::forever && silence.ends_at + limits_.clock_offset > now) {
+                watch.wake_at = std::min(watch.wake_at, silence.ends_at + limits_.clock_offset);
             }
         }
     }

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "metric/timeline.hpp"
 #include "monitor/watch.hpp"
 
 namespace monitor {
@@ -43,7 +44,15 @@ class Engine {
     explicit Engine(metric::Limits limits) : limits_(limits) {}
 
     const metric::Limits& limits() const { return limits_; }
-    void set_limits(const metric::Limits& limits) { limits_ = limits; }
+    void set_limits(const metric::Limits& limits);
+
+    // The clocks. All times of the engine but those of silences are times of its timeline.
+    void begin(metric::Clocks clocks, metric::Time offset);
+    void begin_after(metric::Time stored);
+    // Brings the time to that of the clocks and returns it. When the wall clock was set, what goes by it is judged again.
+    metric::Time advance(metric::Clocks clocks);
+    const metric::Timeline& timeline() const { return timeline_; }
+    bool clock_was_set() const { return clock_was_set_; } // by the last call of advance()
 
     // Finds or makes.
     Tenant& tenant(const Uuid& id);
@@ -98,11 +107,13 @@ class Engine {
     void record(Tenant& tenant, Watch& watch, const alert::Rule& rule, ActiveInstance& instance,
                 const alert::Decision& decision);
     void retire_orphans(Tenant& tenant, Watch& watch, metric::Time now);
-    static alert::Surroundings surroundings(const Tenant& tenant, const Watch& watch, std::size_t rule,
-                                            metric::Time now);
+    alert::Surroundings surroundings(const Tenant& tenant, const Watch& watch, std::size_t rule,
+                                     metric::Time now) const;
     void use_rules(Tenant& tenant, std::shared_ptr<const RuleList> rules);
 
     metric::Limits limits_;
+    metric::Timeline timeline_;
+    bool clock_was_set_ = false;
     std::unordered_map<Uuid, std::unique_ptr<Tenant>, UuidHash> tenants_;
     std::shared_ptr<const RuleList> global_rules_ = std::make_shared<RuleList>();
     std::vector<Action> actions_;

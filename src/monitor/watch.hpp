@@ -51,7 +51,7 @@ struct Watch {
 struct Silence {
     std::optional<std::string> rule_id;
     std::optional<std::string> subscription_type;
-    metric::Time starts_at = metric::never;
+    metric::Time starts_at = metric::never; // by the wall clock, as people say it
     metric::Time ends_at = metric::forever;
     bool recurring = false; // its edges are found by looking again at every regular check
 };

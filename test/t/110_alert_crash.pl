@@ -1,5 +1,10 @@
-# Whatever is killed while alerts come and go, each breach opens one alert, each end closes it, and each is told once.
-# PG_REALTIME_KILLS sets how often something is killed.
+# Whatever is killed while alerts come and go, each breach opens one alert, each end closes it, and each is told once: what a
+# model of the documentation says. Subscriptions report for the first time all along. The same when the wall clock jumps an
+# hour back and forth.
+#
+# PG_REALTIME_SEED   the first seed (20261124); each run takes the next
+# PG_REALTIME_RUNS   how many runs of each kind (1)
+# PG_REALTIME_KILLS  how often something is killed in each (6)
 
 use strict;
 use warnings;
@@ -10,26 +15,30 @@ use Test::More;
 use POSIX ();
 use Time::HiRes qw(sleep time);
 
-my $kills   = $ENV{PG_REALTIME_KILLS} // 10;
-my $tenants = 6;
+use SetClock;
 
-my $node = PostgreSQL::Test::Cluster->new('alert_crash');
-$node->init;
-$node->append_conf('postgresql.conf', <<'CONF');
-shared_preload_libraries = 'pg_realtime'
-restart_after_crash = on
-pg_realtime.flush_interval = 200ms
-fsync = on
-log_min_messages = fatal
-CONF
-$node->start;
-$node->safe_psql('postgres', 'CREATE EXTENSION pg_realtime');
-$node->safe_psql('postgres',
-	"INSERT INTO alert_rules (tenant_id, rule_id, metric, aggregation, threshold_value, cooldown_minutes, window_seconds, flap_detection)
-	 VALUES (NULL, 'high', 'load', 'last', 10, 0, 3600, false)");
-$node->safe_psql('postgres', join ';', map { "INSERT INTO notification_preferences (tenant_id, user_id, channel) VALUES ('" . tenant($_) . "', gen_random_uuid(), 'in_app')" } 1 .. $tenants);
+my $first_seed        = $ENV{PG_REALTIME_SEED}  // 20261124;
+my $runs              = $ENV{PG_REALTIME_RUNS}  // 1;
+my $kills             = $ENV{PG_REALTIME_KILLS} // 6;
+my $clients           = 4;
+my $tenants_of_client = 5;
+my ($node, $jumps);
 
 sub tenant { return sprintf '00000000-0000-4000-8000-%012d', shift; }
+
+# The server sees the clock that jumps, when there is one.
+sub start_with_clock { my ($action) = @_; return $jumps ? with_clock($action) : $action->(); }
+
+sub start_again
+{
+	for (1 .. 600)
+	{
+		last if start_with_clock(sub { system_log('pg_ctl', '-w', '-D', $node->data_dir, '-l', $node->logfile, 'start') }) == 0;
+		sleep 0.1;
+	}
+	$node->_update_pid(1);
+	return;
+}
 
 # Statements that are repeated until the server has answered; all of them may be repeated.
 sub insist
@@ -46,96 +55,150 @@ sub insist
 	die "no answer to: $statement\n";
 }
 
-sub wait_until
+sub sample
 {
-	my ($statement) = @_;
-	my $give_up = time + 120;
-	while (time < $give_up)
-	{
-		return 1 if insist($statement) eq 't';
-		sleep 0.01;
-	}
-	return 0;
+	my ($tenant, $subscription, $value) = @_;
+	return "INSERT INTO realtime_metric_samples (tenant_id, subscription_type, metric, value) VALUES ('$tenant', '$subscription', 'load', $value);\n";
 }
 
-# One process a tenant: breach, wait for the alert, calm, wait for its end; until it is told to stop. It prints how often.
+# The alerts of these tenants, and how many of them are open.
+sub wait_for_alerts
+{
+	my ($numbers, $alerts, $open) = @_;
+	my $list    = join ', ', map { "'" . tenant($_) . "'" } @$numbers;
+	my $give_up = time + 60;
+	my $seen    = '';
+	while (time < $give_up)
+	{
+		$seen = insist("SELECT count(*), count(*) FILTER (WHERE status <> 'resolved') FROM alert_instances WHERE tenant_id IN ($list)");
+		return if $seen eq "$alerts|$open";
+		sleep 0.1;
+	}
+	my $missing = insist("SELECT string_agg(right(tenant_id::text, 3) || ' ' || subscription_type || ' ' || status, ', ' ORDER BY tenant_id, triggered_at) FROM alert_instances WHERE tenant_id IN ($list)");
+	die "$seen alerts|open instead of $alerts|$open: $missing\n";
+}
+
+# A process for some tenants: breach, wait for the alerts, calm, wait for their ends; until it is told to stop. It returns
+# how often. Each transaction is of one tenant. Every other breach is the first report of its subscription.
 sub client
 {
-	my ($number, $stop) = @_;
-	my $tenant = tenant($number);
+	my ($stop, @numbers) = @_;
 	my $rounds = 0;
 	until (-e $stop)
 	{
 		$rounds += 1;
-		insist("INSERT INTO realtime_metric_samples (tenant_id, subscription_type, metric, value) VALUES ('$tenant', 'orders', 'load', 50)");
-		wait_until("SELECT count(*) = $rounds FROM alert_instances WHERE tenant_id = '$tenant'") or return -1;
-		insist("INSERT INTO realtime_metric_samples (tenant_id, subscription_type, metric, value) VALUES ('$tenant', 'orders', 'load', 1)");
-		wait_until("SELECT count(*) = 0 FROM alert_instances WHERE tenant_id = '$tenant' AND status <> 'resolved'") or return -1;
+		my $subscription = $rounds % 2 ? "new$rounds" : 'orders';
+		my @shuffled     = sort { rand() <=> 0.5 } @numbers;
+		insist(join '', map { sample(tenant($_), $subscription, 50) } @shuffled);
+		wait_for_alerts(\@numbers, $rounds * @numbers, scalar @numbers);
+		sleep rand 0.3;
+		insist(join '', map { sample(tenant($_), $subscription, 1) } @shuffled);
+		wait_for_alerts(\@numbers, $rounds * @numbers, 0);
 	}
 	return $rounds;
 }
 
-my $folder = PostgreSQL::Test::Utils::tempdir();
-my $stop   = "$folder/stop";
-my @clients;
-for my $number (1 .. $tenants)
+sub run
 {
-	my $pid = fork // die "cannot fork: $!";
-	if (!$pid)
-	{
-		my $rounds = eval { client($number, $stop) } // -1;
-		append_to_file("$folder/$number.error", $@) if $@;
-		append_to_file("$folder/$number", $rounds);
-		POSIX::_exit(0);
-	}
-	push @clients, $pid;
-}
+	my ($seed, $kind) = @_;
+	$jumps = $kind;
+	my $name = "seed $seed" . ($jumps ? ', the clock jumps' : '');
+	srand $seed;
+	my $folder = PostgreSQL::Test::Utils::tempdir();
+	my $stop   = "$folder/stop";
+	set_clock(0) if $jumps;
+	$node = PostgreSQL::Test::Cluster->new("alert_crash_$seed" . ($jumps ? '_clock' : ''));
+	$node->init;
+	$node->append_conf('postgresql.conf', <<'CONF');
+shared_preload_libraries = 'pg_realtime'
+restart_after_crash = on
+pg_realtime.flush_interval = 200ms
+pg_realtime.check_interval = 1s
+fsync = on
+log_min_messages = fatal
+CONF
+	start_with_clock(sub { $node->start });
+	$node->safe_psql('postgres', 'CREATE EXTENSION pg_realtime');
+	$node->safe_psql('postgres',
+		"INSERT INTO alert_rules (tenant_id, rule_id, metric, aggregation, threshold_value, cooldown_minutes, window_seconds, flap_detection)
+		 VALUES (NULL, 'high', 'load', 'last', 10, 0, 600, false)");
+	$node->safe_psql('postgres', join ';', map { "INSERT INTO notification_preferences (tenant_id, user_id, channel) VALUES ('" . tenant($_) . "', gen_random_uuid(), 'in_app')" } 1 .. $clients * $tenants_of_client);
 
-srand 20261124;
-my ($workers_killed, $servers_killed) = (0, 0);
-for my $kill (1 .. $kills)
-{
-	sleep 0.3 + rand 0.7;
-	if ($kill % 3 == 0)
+	my @processes;
+	for my $number (1 .. $clients)
 	{
-		$node->kill9;
-		sleep 0.1 + rand 0.2;
-		for (1 .. 600)
+		my $pid = fork // die "cannot fork: $!";
+		if (!$pid)
 		{
-			last if system_log('pg_ctl', '-w', '-D', $node->data_dir, '-l', $node->logfile, 'start') == 0;
-			sleep 0.1;
+			srand $seed * 100 + $number;
+			my $rounds = eval { client($stop, map { ($number - 1) * $tenants_of_client + $_ } 1 .. $tenants_of_client) } // -1;
+			append_to_file("$folder/$number.error", $@) if $@;
+			append_to_file("$folder/$number", $rounds);
+			POSIX::_exit(0);
 		}
-		$node->_update_pid(1);
-		$servers_killed += 1;
+		push @processes, $pid;
 	}
-	else
-	{
-		my $pid = insist("SELECT pid FROM realtime_worker_status WHERE database = 'postgres'");
-		$workers_killed += kill 9, $pid if $pid =~ /^\d+$/;
-	}
-}
-sleep 1;
-append_to_file($stop, 'stop');
-waitpid $_, 0 for @clients;
 
-cmp_ok($workers_killed + $servers_killed, '>=', $kills * 0.5, "killed $workers_killed workers and $servers_killed servers");
-my $rounds = 0;
-for my $number (1 .. $tenants)
-{
-	my $tenant   = tenant($number);
-	my $expected = slurp_file("$folder/$number");
-	diag(slurp_file("$folder/$number.error")) if -e "$folder/$number.error";
-	cmp_ok($expected, '>', 0, "tenant $number: every breach was seen, and its end, $expected times");
-	$rounds += $expected;
-	is( $node->safe_psql('postgres', "SELECT count(*), count(*) FILTER (WHERE status = 'resolved' AND resolution = 'recovered') FROM alert_instances WHERE tenant_id = '$tenant'"),
-		"$expected|$expected", 'one alert for each breach, and each has ended');
-	is( $node->safe_psql('postgres', "SELECT count(*) FILTER (WHERE kind = 'firing'), count(*) FILTER (WHERE kind = 'resolved'), count(DISTINCT (alert_id, kind)) FROM notification_outbox WHERE tenant_id = '$tenant'"),
-		"$expected|$expected|" . 2 * $expected, 'each was told once, and its end once');
+	my %killed = (worker => 0, backend => 0, server => 0);
+	my $jumped = 0;
+	for my $kill (1 .. $kills)
+	{
+		sleep 0.3 + rand 0.7;
+		if ($jumps)
+		{
+			set_clock($jumped++ % 2 ? 0 : rand() < 0.5 ? -3600 : 3600);
+			sleep 1.5 + rand 0.5; # who sets it while no worker looks is not told from a server that was down
+		}
+		if ($kill % 3 == 0)
+		{
+			$node->kill9;
+			sleep 0.1 + rand 0.2;
+			start_again();
+			$killed{server} += 1;
+		}
+		elsif ($kill % 3 == 1)
+		{
+			my $pid = insist("SELECT pid FROM realtime_worker_status WHERE database = 'postgres'");
+			$killed{worker} += kill(9, $pid) if $pid =~ /^\d+$/;
+		}
+		else
+		{
+			my $pid = insist("SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' ORDER BY random() LIMIT 1");
+			$killed{backend} += 1;
+			kill 9, $pid if $pid =~ /^\d+$/;
+		}
+	}
+	sleep 1;
+	append_to_file($stop, 'stop');
+	waitpid $_, 0 for @processes;
+
+	note("$name: killed " . join ', ', map { "$killed{$_} times the $_" } sort keys %killed);
+	my $rounds = 0;
+	for my $number (1 .. $clients)
+	{
+		my $expected = slurp_file("$folder/$number");
+		diag(slurp_file("$folder/$number.error")) if -e "$folder/$number.error";
+		cmp_ok($expected, '>', 0, "$name, client $number: every breach was seen, and its end, $expected times");
+		$rounds += $expected;
+		my $list = join ', ', map { "'" . tenant(($number - 1) * $tenants_of_client + $_) . "'" } 1 .. $tenants_of_client;
+		is( insist("SELECT string_agg(format('%s %s', alerts, ended), ', ') FROM (SELECT count(*) AS alerts, count(*) FILTER (WHERE status = 'resolved' AND resolution = 'recovered') AS ended FROM alert_instances WHERE tenant_id IN ($list) GROUP BY tenant_id) t"),
+			join(', ', ("$expected $expected") x $tenants_of_client), "$name: one alert for each breach of each tenant, and each has ended");
+		is( insist("SELECT string_agg(format('%s %s %s', fired, ended, different), ', ') FROM (SELECT count(*) FILTER (WHERE kind = 'firing') AS fired, count(*) FILTER (WHERE kind = 'resolved') AS ended, count(DISTINCT (alert_id, kind)) AS different FROM notification_outbox WHERE tenant_id IN ($list) GROUP BY tenant_id) t"),
+			join(', ', ("$expected $expected " . 2 * $expected) x $tenants_of_client), "$name: each was told once, and its end once");
+	}
+	is(insist("SELECT count(*) FROM alert_states WHERE state <> 'inactive' OR alert_id IS NOT NULL OR resolve_owed_alert_id IS NOT NULL"), 0, "$name: no state remembers an alert");
+	# Counted by the pass, from samples that were read exactly once.
+	ok( $node->poll_query_until('postgres',
+			'SELECT (SELECT count(*) FROM realtime_metric_samples) = (SELECT sum(count) FROM realtime_sample_rollups WHERE resolution = 3600)'),
+		"$name: every sample is counted exactly once");
+	note("$name: $rounds rounds");
+	$node->stop('immediate');
+	return;
 }
-# Counted by the pass, from samples that were read exactly once.
-ok( $node->poll_query_until('postgres',
-		'SELECT (SELECT count(*) FROM realtime_metric_samples) = (SELECT sum(count) FROM realtime_sample_rollups WHERE resolution = 3600)'),
-	'every sample is counted exactly once');
-note("$rounds rounds");
-$node->stop;
+
+for my $seed ($first_seed .. $first_seed + $runs - 1)
+{
+	run($seed, 0);
+	run($seed, 1);
+}
 done_testing();

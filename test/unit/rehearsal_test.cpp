@@ -135,7 +135,7 @@ TEST(Rehearsal, TellsNothingOfTheTimeThatOnlyFillsTheWindows) {
     for (int round = 0; round < 6; ++round) {
         metric::SampleBucket bucket;
         bucket.start = start + round * 10 * second;
-        bucket.add(50);
+        bucket.add(50, bucket.start);
         rehearsal.add_sample({}, "orders", "load", bucket);
     }
     rehearsal.finish();

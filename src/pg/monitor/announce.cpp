@@ -43,12 +43,12 @@ Statement store_states{
     "since, "
     "breach_since,"
     "       clear_since, no_data_since, error_since, last_value, last_notified_at, last_notified_severity,"
-    "       firing_notified, flaps, resolve_owed_alert_id)"
+    "       firing_notified, flaps, resolve_owed_alert_id, fired_at, clock_offset)"
     " SELECT u.a, u.b, u.c, u.d::@extschema@.alert_state, u.e, u.f::@extschema@.alert_severity, u.g, u.h, "
     "u.i, u.j, u.k, u.l, u.m,"
-    "        u.n::@extschema@.alert_severity, u.o, u.p::timestamptz[], u.q"
-    "   FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
-    "        u(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)"
+    "        u.n::@extschema@.alert_severity, u.o, u.p::timestamptz[], u.q, u.r, $19"
+    "   FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+    "        u(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r)"
     " ON CONFLICT (tenant_id, rule_id, subscription_type) DO UPDATE SET"
     "   state = excluded.state, alert_id = excluded.alert_id, severity = excluded.severity, since = "
     "excluded.since,"
@@ -58,10 +58,11 @@ Statement store_states{
     "   last_notified_at = excluded.last_notified_at, last_notified_severity = "
     "excluded.last_notified_severity,"
     "   firing_notified = excluded.firing_notified, flaps = excluded.flaps, resolve_owed_alert_id = "
-    "excluded.resolve_owed_alert_id",
+    "excluded.resolve_owed_alert_id,"
+    "   fired_at = excluded.fired_at, clock_offset = excluded.clock_offset",
     {"uuid[]", "text[]", "text[]", "text[]", "uuid[]", "text[]", "timestamptz[]", "timestamptz[]",
      "timestamptz[]", "timestamptz[]", "timestamptz[]", "float8[]", "timestamptz[]", "text[]", "bool[]",
-     "text[]", "uuid[]"}};
+     "text[]", "uuid[]", "timestamptz[]", "int8"}};
 
 Statement forget_states{"DELETE FROM @extschema@.alert_states s USING unnest($1, $2, $3) u(a, b, c)"
                         " WHERE s.tenant_id = u.a AND s.rule_id = u.b AND s.subscription_type = u.c",
@@ -85,8 +86,8 @@ void push_id(Column& column, const core::Uuid& id) {
     id.empty() ? push_null(column) : push_uuid(column, id.bytes.data());
 }
 
-void push_time(Column& column, metric::Time time) {
-    time == metric::never ? push_null(column) : push(column, TimestampTzGetDatum(time));
+void push_time(Column& column, metric::Time time, metric::Time offset) {
+    time == metric::never ? push_null(column) : push(column, TimestampTzGetDatum(time - offset));
 }
 
 void push_tenant(Column& column, const core::Action& action) {
@@ -94,13 +95,13 @@ void push_tenant(Column& column, const core::Action& action) {
 }
 
 // An array literal, because unnest() would take an array of arrays apart to its elements.
-void push_times(Column& column, const alert::Instance& state) {
+void push_times(Column& column, const alert::Instance& state, metric::Time offset) {
     StringInfoData literal;
     initStringInfo(&literal);
     appendStringInfoChar(&literal, '{');
     for (int index = 0; index < state.flap_count; ++index) {
         char text[wire::longest_datetime];
-        const char* end = wire::format_timestamp(text, state.flaps[static_cast<Size>(index)], true);
+        const char* end = wire::format_timestamp(text, state.flaps[static_cast<Size>(index)] - offset, true);
         appendStringInfo(&literal, "%s\"%.*s\"", index > 0 ? "," : "", static_cast<int>(end - text), text);
     }
     appendStringInfoChar(&literal, '}');
@@ -180,7 +181,7 @@ void write_escalated(const core::Announcement& announcement, TimestampTz now) {
     run(escalate_alerts, arguments, nullptr, false);
 }
 
-void write_states(const core::Announcement& announcement, TimestampTz now) {
+void write_states(const core::Announcement& announcement, const metric::Timeline& timeline) {
     const Size count = announcement.states.size();
     if (count == 0) {
         return;
@@ -188,7 +189,8 @@ void write_states(const core::Announcement& announcement, TimestampTz now) {
     static const Oid types[] = {
         UUIDOID,        TEXTOID,        TEXTOID,        TEXTOID,        UUIDOID,        TEXTOID,
         TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, TIMESTAMPTZOID, FLOAT8OID,
-        TIMESTAMPTZOID, TEXTOID,        BOOLOID,        TEXTOID,        UUIDOID};
+        TIMESTAMPTZOID, TEXTOID,        BOOLOID,        TEXTOID,        UUIDOID,        TIMESTAMPTZOID};
+    const metric::Time offset = timeline.offset();
     Column columns[lengthof(types)];
     for (Size index = 0; index < lengthof(types); ++index) {
         columns[index] = make_column_of(types[index], count);
@@ -197,7 +199,7 @@ void write_states(const core::Announcement& announcement, TimestampTz now) {
     Column forgotten_rules = make_column_of(TEXTOID, count);
     Column forgotten_subscriptions = make_column_of(TEXTOID, count);
     for (const core::Action* action : announcement.states) {
-        if (!core::Announcement::is_remembered(*action, now)) {
+        if (!core::Announcement::is_remembered(*action, timeline.now())) {
             push_tenant(forgotten_tenants, *action);
             push_string(forgotten_rules, action->rule_id);
             push_string(forgotten_subscriptions, action->watch->subscription_type);
@@ -210,23 +212,25 @@ void write_states(const core::Announcement& announcement, TimestampTz now) {
         push_string(columns[3], alert::name_of(state.state));
         push_id(columns[4], state.has_alert ? action->alert_id : core::Uuid{});
         push_string(columns[5], alert::name_of(state.severity));
-        push(columns[6], TimestampTzGetDatum(state.since == metric::never ? now : state.since));
-        push_time(columns[7], state.breach_since);
-        push_time(columns[8], state.clear_since);
-        push_time(columns[9], state.no_data_since);
-        push_time(columns[10], state.error_since);
+        push_time(columns[6], state.since == metric::never ? timeline.now() : state.since, offset);
+        push_time(columns[7], state.breach_since, offset);
+        push_time(columns[8], state.clear_since, offset);
+        push_time(columns[9], state.no_data_since, offset);
+        push_time(columns[10], state.error_since, offset);
         push(columns[11], Float8GetDatum(state.last_value));
-        push_time(columns[12], state.last_notified_at);
+        push_time(columns[12], state.last_notified_at, offset);
         push_string(columns[13], alert::name_of(state.last_notified_severity));
         push(columns[14], BoolGetDatum(state.firing_notified));
-        push_times(columns[15], state);
+        push_times(columns[15], state, offset);
         push_id(columns[16], action->still_owed_alert_id);
+        push_time(columns[17], state.fired_at, offset);
     }
     if (columns[0].count > 0) {
-        Datum arguments[lengthof(types)];
+        Datum arguments[lengthof(types) + 1];
         for (Size index = 0; index < lengthof(types); ++index) {
             arguments[index] = array_of(columns[index]);
         }
+        arguments[lengthof(types)] = Int64GetDatum(offset);
         run(store_states, arguments, nullptr, false);
     }
     if (forgotten_tenants.count > 0) {
@@ -279,7 +283,8 @@ core::Uuid random_uuid() {
 
 } // namespace
 
-void announce(Model& model, TimestampTz now) {
+void announce(Model& model) {
+    const TimestampTz now = model.engine->timeline().wall();
     const Size opening = core::Announcement::count_opening(*model.engine);
     auto* ids = static_cast<core::Uuid*>(palloc(sizeof(core::Uuid) * (opening + 1)));
     for (Size index = 0; index < opening; ++index) {
@@ -295,7 +300,7 @@ void announce(Model& model, TimestampTz now) {
     write_opened(*announcement, now);
     write_ended(*announcement, now);
     write_escalated(*announcement, now);
-    write_states(*announcement, now);
+    write_states(*announcement, model.engine->timeline());
     write_owed(*announcement, now);
 }
 

@@ -47,8 +47,9 @@ Statement read_states{
     "SELECT s.tenant_id, s.rule_id, s.subscription_type, s.state::text, s.alert_id, s.severity::text, "
     "s.since,"
     "       s.breach_since, s.clear_since, s.no_data_since, s.error_since, s.last_value, s.last_notified_at,"
-    "       s.last_notified_severity::text, s.firing_notified, s.flaps, a.status::text, a.triggered_at, "
-    "s.resolve_owed_alert_id"
+    "       s.last_notified_severity::text, s.firing_notified, s.flaps, a.status::text, "
+    "COALESCE(s.fired_at, a.triggered_at),"
+    "       s.resolve_owed_alert_id, s.clock_offset"
     "  FROM @extschema@.alert_states s LEFT JOIN @extschema@.alert_instances a ON a.tenant_id = s.tenant_id "
     "AND a.id = s.alert_id"
     " WHERE $1 IS NULL OR s.tenant_id = $1",
@@ -161,7 +162,13 @@ struct StateRow {
     bool closed_by_hand;
 };
 
-StateRow state_of(const Row& row) {
+// A stored time as that of the timeline. One from the future, of a dump or another machine, counts as now.
+metric::Time time_at(const Row& row, int column, metric::Time now) {
+    const TimestampTz stored = row.time_or(column, metric::never);
+    return stored == metric::never ? stored : std::min(stored + row.bigint(20), now);
+}
+
+StateRow state_of(const Row& row, metric::Time now) {
     StateRow result{};
     result.tenant = row.uuid(1);
     result.rule_id = text_at(row, 2);
@@ -171,13 +178,13 @@ StateRow state_of(const Row& row) {
     alert::Instance& state = result.state;
     state.state = alert::state_named(row.text(4)).value_or(alert::State::Inactive);
     state.severity = alert::severity_named(row.text(6)).value_or(alert::Severity::Medium);
-    state.since = row.time(7);
-    state.breach_since = row.time_or(8, metric::never);
-    state.clear_since = row.time_or(9, metric::never);
-    state.no_data_since = row.time_or(10, metric::never);
-    state.error_since = row.time_or(11, metric::never);
+    state.since = time_at(row, 7, now);
+    state.breach_since = time_at(row, 8, now);
+    state.clear_since = time_at(row, 9, now);
+    state.no_data_since = time_at(row, 10, now);
+    state.error_since = time_at(row, 11, now);
     state.last_value = row.number(12).value_or(0);
-    state.last_notified_at = row.time_or(13, metric::never);
+    state.last_notified_at = time_at(row, 13, now);
     state.last_notified_severity = alert::severity_named(row.text(14)).value_or(alert::Severity::Info);
     state.firing_notified = row.boolean(15);
     bool no_flaps = false;
@@ -191,12 +198,14 @@ StateRow state_of(const Row& row) {
         const int first = std::max(0, count - static_cast<int>(alert::flap_memory));
         for (int index = first; index < count; ++index) {
             state.flaps[state.flap_count++] =
-                nulls[index] ? metric::never : DatumGetTimestampTz(times[index]);
+                nulls[index] ? metric::never
+                             : std::min(DatumGetTimestampTz(times[index]) + row.bigint(20), now);
         }
     }
     const std::string_view status = row.text(17);
     state.has_alert = !result.alert_id.empty();
-    state.fired_at = row.time_or(18, state.since);
+    const metric::Time fired_at = time_at(row, 18, now);
+    state.fired_at = fired_at == metric::never ? state.since : fired_at;
     state.acknowledged = status == "acknowledged";
     state.resolve_owed = !result.owed_alert_id.empty();
     // Somebody resolved or deleted the alert: nothing is open any more, and what still breaches opens a new one.
@@ -291,8 +300,8 @@ void reload_states(core::Engine& engine, Datum* arguments, const char* nulls, co
     });
     for_each_row<StateRow>(
         read_states, arguments, nulls,
-        [](const Row& row) {
-            StateRow state = state_of(row);
+        [&](const Row& row) {
+            StateRow state = state_of(row, engine.timeline().now());
             if (state.closed_by_hand) {
                 reset_closed(state);
             }
@@ -309,8 +318,9 @@ void reload_states(core::Engine& engine, Datum* arguments, const char* nulls, co
 
 } // namespace
 
-void reload_configuration(Model& model, const core::Uuid* tenant, TimestampTz now) {
+void reload_configuration(Model& model, const core::Uuid* tenant) {
     core::Engine& engine = *model.engine;
+    const TimestampTz now = engine.timeline().wall();
     pg_uuid_t id;
     Datum arguments[2] = {0, TimestampTzGetDatum(now)};
     const char* nulls = "n ";

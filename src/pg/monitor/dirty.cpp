@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pg/monitor/clock.hpp"
 #include "pg/monitor/settings.hpp"
 #include "pg/monitor/shared_memory.hpp"
 
@@ -140,7 +141,7 @@ bool attach() {
         database.worker = MyProc;
         const WorkerStatus before = database.status;
         database.status = {};
-        database.beyond_limit = database.overflows = 0;
+        database.beyond_limit = database.late_reports = database.overflows = 0;
         database.status.errors = before.errors;
         database.status.last_error_at = before.last_error_at;
         strlcpy(database.status.last_error, before.last_error, sizeof(database.status.last_error));
@@ -189,7 +190,7 @@ int all_status(DatabaseStatus** statuses) {
             const core::Marks marks = marks_of(database);
             DatabaseStatus& to = (*statuses)[count++];
             to = {database.database, static_cast<int>(marks.waiting()), database.status};
-            to.status.ignored += database.beyond_limit;
+            to.status.ignored += database.beyond_limit + database.late_reports;
             to.status.overflows = database.overflows;
         }
     }
@@ -258,7 +259,7 @@ bool is_held(Oid database) {
     bool held = false;
     LWLockAcquire(shared->lock, LW_SHARED);
     if (const int place = place_of(database); place >= 0) {
-        held = database_at(place).held_until > GetCurrentTimestamp();
+        held = database_at(place).held_until > steady_now();
     }
     LWLockRelease(shared->lock);
     return held;
@@ -275,7 +276,7 @@ void hold(Oid oid) {
         LWLockAcquire(shared->lock, LW_EXCLUSIVE);
         if (const int place = place_of(oid); place >= 0) {
             Database& database = database_at(place);
-            database.held_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), 10000);
+            database.held_until = steady_now() + 10 * USECS_PER_SEC;
             worker = database.worker != nullptr ? &database.worker->procLatch : nullptr;
         }
         LWLockRelease(shared->lock);

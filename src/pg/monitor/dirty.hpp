@@ -21,6 +21,13 @@ void request_shared_memory();
 // The current transaction wrote about this subscription. Published when it commits; forgotten when it aborts.
 void mark_dirty(const pg_uuid_t& tenant, const char* subscription, Size length);
 
+// Reports older than this are not looked for: a transaction that stays open for longer brings its reports too late to be of
+// use, and old partitions need not be searched. Shorter than the time for which the model remembers a connection.
+constexpr int64 look_back = 12 * USECS_PER_HOUR;
+// The current transaction writes a report that was made at that time. Those that are too old are counted when it commits, because
+// no pass will find them.
+void note_report(TimestampTz recorded_at);
+
 // The current transaction changed rules, silences, settings or alerts of this tenant; null: of all.
 void mark_configuration_dirty(const pg_uuid_t* tenant);
 
@@ -28,7 +35,8 @@ void mark_configuration_dirty(const pg_uuid_t* tenant);
 struct WorkerStatus {
     pid_t pid; // 0: no worker
     TimestampTz started_at, last_pass_at, last_check_at, last_error_at;
-    int64 wake_ups, passes, checks, errors, keys, reports, ignored, rules_evaluated, transitions, overflows;
+    int64 wake_ups, passes, checks, errors, keys, reports, judged_together, ignored, rules_evaluated,
+        transitions, overflows;
     double last_pass_ms, gather_ms, evaluate_ms, store_ms; // the stages: sums over all passes
     char last_error[256];
 };

@@ -1,4 +1,8 @@
+#include <algorithm>
+#include <unordered_set>
+
 #include "pg/guard.hpp"
+#include "pg/monitor/dirty.hpp"
 #include "pg/monitor/model.hpp"
 #include "pg/monitor/scan.hpp"
 #include "pg/monitor/settings.hpp"
@@ -58,10 +62,18 @@ Source health{"realtime_health_status",
                "p99_latency_ms", "retry_rate", "messages_per_second", "bytes_per_second", "cpu_usage",
                "memory_usage", "health_score", "active_connections", "stale_connections", "reported"}};
 
+// The order in which reports count: that of the times at which they were made; of one time, that of the transactions that wrote
+// them, and of one transaction, that in which it wrote them. It does not depend on which of them a pass finds together.
+struct ReportRow {
+    metric::Report report;
+    WrittenBy writer;
+};
+
 struct SampleRow {
     std::string_view metric;
     double value;
     TimestampTz at;
+    WrittenBy writer;
 };
 
 std::optional<double> score_of(const Found& row, int column) {
@@ -121,23 +133,40 @@ struct Receiver {
     core::Engine* engine;
     core::Tenant* tenant;
     core::Watch* watch;
-    TimestampTz now, since;
+    TimestampTz since; // by the wall clock
     Ingested* ingested;
     MemoryContext context; // texts of a portion
-    metric::Report* reports;
+    ReportRow* reports;
     SampleRow* samples;
-    int count; // of the portion
+    int report_room, sample_room;
+    int count;    // of the portion
+    int64 of_key; // rows that were taken of this key
 };
 
-constexpr int rows_in_portion = 500;
+// Rows are sorted in portions, so that memory has a bound: nearly always one portion is all that is new of a key.
+constexpr int first_room = 500;
+constexpr int most_room = 32000;
+
+template <class Row> void make_room(Row*& rows, int& room) {
+    room = std::min(room * 4, most_room);
+    rows = static_cast<Row*>(repalloc(rows, sizeof(Row) * static_cast<Size>(room)));
+}
 
 void take_reports(Receiver& to) {
     guarded([&] {
-        for (int index = 0; index < to.count; ++index) {
-            metric::Report& report = to.reports[index];
-            // A clock that goes ahead must not make a connection look alive for ever.
-            report.heartbeat_at = std::min(report.heartbeat_at, to.now);
-            report.recorded_at = std::min(report.recorded_at, to.now);
+        ReportRow* const end = to.reports + to.count;
+        for (ReportRow* row = to.reports; row < end; ++row) {
+            // What the future holds counts as now: a clock that goes ahead must not make a connection look alive for ever.
+            row->report.heartbeat_at = to.engine->timeline().time_of(row->report.heartbeat_at);
+            row->report.recorded_at = to.engine->timeline().time_of(row->report.recorded_at);
+        }
+        std::sort(to.reports, end, [](const ReportRow& left, const ReportRow& right) {
+            return left.report.recorded_at != right.report.recorded_at
+                       ? left.report.recorded_at < right.report.recorded_at
+                       : left.writer < right.writer;
+        });
+        for (ReportRow* row = to.reports; row < end; ++row) {
+            const metric::Report& report = row->report;
             const bool replaces = to.watch->data.reported().has_value();
             to.watch->health_dirty = to.watch->health_dirty || replaces;
             if (!to.watch->data.apply(report, to.engine->limits())) {
@@ -153,16 +182,23 @@ void take_reports(Receiver& to) {
         }
     });
     to.ingested->reports += to.count;
+    to.of_key += to.count;
     to.count = 0;
     MemoryContextReset(to.context);
 }
 
 void take_samples(Receiver& to) {
     guarded([&] {
-        for (int index = 0; index < to.count; ++index) {
-            const SampleRow& sample = to.samples[index];
+        SampleRow* const end = to.samples + to.count;
+        for (SampleRow* row = to.samples; row < end; ++row) {
+            row->at = to.engine->timeline().time_of(row->at);
+        }
+        std::sort(to.samples, end, [](const SampleRow& left, const SampleRow& right) {
+            return left.at != right.at ? left.at < right.at : left.writer < right.writer;
+        });
+        for (const SampleRow* sample = to.samples; sample < end; ++sample) {
             to.engine->must_store(*to.tenant, *to.watch, false);
-            if (!to.watch->data.apply_sample(sample.metric, sample.value, std::min(sample.at, to.now),
+            if (!to.watch->data.apply_sample(sample->metric, sample->value, sample->at,
                                              to.engine->limits())) {
                 to.ingested->ignored += 1;
             }
@@ -174,6 +210,7 @@ void take_samples(Receiver& to) {
         }
     });
     to.ingested->samples += to.count;
+    to.of_key += to.count;
     to.count = 0;
     MemoryContextReset(to.context);
 }
@@ -181,14 +218,16 @@ void take_samples(Receiver& to) {
 void on_report(const Found& row, void* user) {
     auto& to = *static_cast<Receiver*>(user);
     if (row.time(report_recorded) <= to.since) {
-        return;
+        return; // counted by its writer
+    }
+    if (to.count == most_room) {
+        take_reports(to);
+    } else if (to.count == to.report_room) {
+        make_room(to.reports, to.report_room);
     }
     MemoryContext before = MemoryContextSwitchTo(to.context);
-    to.reports[to.count++] = report_of(row);
+    to.reports[to.count++] = {report_of(row), row.writer()};
     MemoryContextSwitchTo(before);
-    if (to.count == rows_in_portion) {
-        take_reports(to);
-    }
 }
 
 void on_sample(const Found& row, void* user) {
@@ -196,13 +235,15 @@ void on_sample(const Found& row, void* user) {
     if (row.time(sample_recorded) <= to.since) {
         return;
     }
+    if (to.count == most_room) {
+        take_samples(to);
+    } else if (to.count == to.sample_room) {
+        make_room(to.samples, to.sample_room);
+    }
     MemoryContext before = MemoryContextSwitchTo(to.context);
     to.samples[to.count++] = {row.text(sample_metric), row.number(sample_value).value_or(0),
-                              row.time(sample_recorded)};
+                              row.time(sample_recorded), row.writer()};
     MemoryContextSwitchTo(before);
-    if (to.count == rows_in_portion) {
-        take_samples(to);
-    }
 }
 
 void on_health(const Found& row, void* user) {
@@ -235,7 +276,7 @@ void say_once_that_something_is_ignored() {
     }
 }
 
-Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz now) {
+Ingested ingest(Model& model, const KeyReference* keys, int count) {
     Ingested ingested{};
     if (count == 0) {
         return ingested;
@@ -244,47 +285,54 @@ Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz n
     struct Place {
         core::Tenant* tenant;
         core::Watch* watch;
+        bool again; // the key was named before
     };
     auto* places = static_cast<Place*>(palloc(sizeof(Place) * static_cast<Size>(count)));
     guarded([&] {
+        std::unordered_set<const core::Watch*> named;
         for (int index = 0; index < count; ++index) {
             core::Tenant& tenant = engine.tenant(keys[index].tenant);
             const std::string_view subscription(keys[index].subscription, keys[index].length);
             core::Watch* known = engine.find(keys[index].tenant, subscription);
             const bool is_full = tenant.watches.size() >= static_cast<Size>(settings::max_subscription_types);
-            places[index] = {&tenant, known != nullptr ? known
-                                      : is_full        ? nullptr
-                                                       : &engine.watch(tenant, subscription)};
+            core::Watch* watch = known != nullptr ? known
+                                 : is_full        ? nullptr
+                                                  : &engine.watch(tenant, subscription);
+            places[index] = {&tenant, watch, watch != nullptr && !named.insert(watch).second};
         }
     });
 
-    static_assert(std::is_trivially_destructible_v<metric::Report> &&
-                      std::is_trivially_destructible_v<Receiver>,
+    static_assert(std::is_trivially_destructible_v<ReportRow> && std::is_trivially_destructible_v<Receiver>,
                   "an error must not jump over a destructor");
     Receiver to{};
     to.engine = &engine;
-    to.now = now;
-    to.since = now - look_back;
+    to.since = engine.timeline().earliest_wall(look_back);
     to.ingested = &ingested;
     to.context = AllocSetContextCreate(CurrentMemoryContext, "pg_realtime rows", ALLOCSET_DEFAULT_SIZES);
-    to.reports = static_cast<metric::Report*>(palloc(sizeof(metric::Report) * rows_in_portion));
-    to.samples = static_cast<SampleRow*>(palloc(sizeof(SampleRow) * rows_in_portion));
+    to.reports = static_cast<ReportRow*>(palloc(sizeof(ReportRow) * first_room));
+    to.samples = static_cast<SampleRow*>(palloc(sizeof(SampleRow) * first_room));
+    to.report_room = to.sample_room = first_room;
     for (int index = 0; index < count; ++index) {
         const KeyReference& key = keys[index];
         const std::string_view subscription(key.subscription, key.length);
         to.tenant = places[index].tenant;
         to.watch = places[index].watch;
+        if (places[index].again) {
+            continue;
+        }
         if (to.watch == nullptr) {
             ingested.ignored += 1;
             ingested.full = true;
             continue;
         }
+        to.of_key = 0;
         // What a user wrote counts until a connection reports, so it comes first.
         scan_all(health, key.tenant, subscription, on_health, &to);
         scan_new(reports, key.tenant, subscription, to.watch->position, to.since, on_report, &to);
         take_reports(to);
         scan_new(samples, key.tenant, subscription, to.watch->position, to.since, on_sample, &to);
         take_samples(to);
+        ingested.judged_together += std::max<int64>(to.of_key - 1, 0);
     }
     MemoryContextDelete(to.context);
     if (ingested.ignored > 0) {

@@ -99,7 +99,7 @@ void list_keys(Model& model, bool discover, KeyList& list) {
         add_known(*tenant, list);
     }
     if (discover) {
-        Datum arguments[] = {TimestampTzGetDatum(GetCurrentTimestamp() - look_back),
+        Datum arguments[] = {TimestampTzGetDatum(model.engine->timeline().earliest_wall(look_back)),
                              Int64GetDatum(settings::max_subscription_types)};
         add_unknown(model, names_of_all, arguments, list);
     }
@@ -114,7 +114,7 @@ void list_keys_of(Model& model, const core::Uuid& id, KeyList& list) {
     }
     if (known == tenants.end() || !is_full(*known->second)) {
         core::Uuid copy = id;
-        Datum arguments[] = {TimestampTzGetDatum(GetCurrentTimestamp() - look_back),
+        Datum arguments[] = {TimestampTzGetDatum(model.engine->timeline().earliest_wall(look_back)),
                              Int64GetDatum(settings::max_subscription_types),
                              PointerGetDatum(copy.bytes.data())};
         add_unknown(model, names_of_one, arguments, list);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pg/monitor/clock.hpp"
 #include "pg/monitor/dirty.hpp"
 #include "pg/monitor/settings.hpp"
 #include "pg/monitor/worker.hpp"
@@ -15,10 +16,10 @@ constexpr long restart_pause = 1000; // ms, before a worker that ended is starte
 struct Known {
     Oid database;
     BackgroundWorkerHandle* handle; // of the worker that was started; null: none
-    TimestampTz started_at;
-    bool absent;  // it found no extension; started again when somebody asks for it
-    bool seen;    // in the present round
-    bool refused; // all places were taken, and that was logged
+    int64 started_at;               // by the steady clock; 0: never, or it may start at once
+    bool absent;                    // it found no extension; started again when somebody asks for it
+    bool seen;                      // in the present round
+    bool refused;                   // all places were taken, and that was logged
 };
 
 Known* known = nullptr;
@@ -112,7 +113,7 @@ bool start_worker(Known& database) {
 bool complained = false;
 
 // Starts what should run and does not. Returns when to look again, in ms.
-long start_workers(TimestampTz now) {
+long start_workers(int64 now) {
     long wait = settings::discovery_interval * 1000L;
     for (int index = 0; index < known_count; ++index) {
         Known& database = known[index];
@@ -123,9 +124,9 @@ long start_workers(TimestampTz now) {
             wait = std::min(wait, restart_pause);
             continue;
         }
-        const TimestampTz due = TimestampTzPlusMilliseconds(database.started_at, restart_pause);
+        const int64 due = database.started_at == 0 ? now : database.started_at + restart_pause * 1000;
         if (now < due) {
-            wait = std::min(wait, TimestampDifferenceMilliseconds(now, due) + 1);
+            wait = std::min(wait, static_cast<long>((due - now) / 1000 + 1));
             continue;
         }
         if (!has_place(database.database)) {
@@ -263,7 +264,7 @@ extern "C" void pg_realtime_launcher_main(Datum argument) {
             database.absent = false;
             database.started_at = 0;
         }
-        const long timeout = start_workers(GetCurrentTimestamp());
+        const long timeout = start_workers(steady_now());
         (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, timeout, PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
         CHECK_FOR_INTERRUPTS();

@@ -1,4 +1,5 @@
 #include "pg/guard.hpp"
+#include "pg/monitor/dirty.hpp"
 #include "pg/monitor/model.hpp"
 #include "pg/monitor/portions.hpp"
 #include "pg/monitor/settings.hpp"
@@ -23,22 +24,24 @@ Statement load_connections{
     "error_count,"
     "       retry_count::int8, bytes_transferred, avg_response_time_ms, cpu_usage, memory_usage, "
     "connection_count,"
-    "       connection_quality::text, health_score::float8, resets, first_seen_at, last_heartbeat_at"
-    "  FROM @extschema@.realtime_connections WHERE last_heartbeat_at > $1",
-    {"timestamptz"}};
+    "       connection_quality::text, health_score::float8, resets, first_seen_at, last_heartbeat_at, "
+    "clock_offset"
+    "  FROM @extschema@.realtime_connections",
+    {}};
 
 Statement load_buckets{
     "SELECT tenant_id, subscription_type, resolution, bucket_start, reports, messages_received, "
     "messages_sent, errors,"
     "       retries, bytes, latency, active_connections, stale_connections, cpu_sum, cpu_count, memory_sum,"
-    "       memory_count, memory_max, health_score::float8"
+    "       memory_count, memory_max, health_score::float8, clock_offset"
     "  FROM @extschema@.realtime_metric_rollups WHERE resolution = $1 AND bucket_start > $2"
     " ORDER BY bucket_start",
     {"int4", "timestamptz"}};
 
 Statement load_sample_buckets{
     "SELECT tenant_id, subscription_type, metric, resolution, bucket_start, count, "
-    "sum, min, max, last, distribution"
+    "sum, min, max, last, distribution, COALESCE(last_at, bucket_start),"
+    "       clock_offset"
     "  FROM @extschema@.realtime_sample_rollups WHERE resolution = $1 AND bucket_start > $2"
     " ORDER BY bucket_start",
     {"int4", "timestamptz"}};
@@ -60,7 +63,7 @@ struct ConnectionRow {
     core::Uuid tenant;
     std::string_view subscription;
     std::string_view id;
-    metric::Connection connection;
+    metric::Connection connection; // with times of the timeline
 };
 
 // The same as metric::Bucket, without what has a destructor.
@@ -68,7 +71,7 @@ struct BucketRow {
     core::Uuid tenant;
     std::string_view subscription;
     std::int32_t resolution;
-    TimestampTz start;
+    TimestampTz start, offset;
     std::int64_t reports;
     metric::Counters increments;
     std::string_view latency;
@@ -87,6 +90,7 @@ struct SampleBucketRow {
     std::int64_t count;
     double sum, min, max, last;
     std::string_view distribution;
+    TimestampTz last_at, offset;
 };
 
 // A sketch that cannot be read is left out: the counts beside it are still right.
@@ -110,7 +114,10 @@ core::Watch* watch_of(core::Engine& engine, const core::Uuid& id, std::string_vi
                : &engine.watch(tenant, subscription);
 }
 
-void load_data(core::Engine& engine, TimestampTz now) {
+void load_data(core::Engine& engine) {
+    const metric::Time now = engine.timeline().now();
+    const metric::Time offset = engine.timeline().offset();
+    metric::Time newest = metric::never;
     for_each_row<PositionRow>(
         load_positions, nullptr, nullptr,
         [](const Row& row) {
@@ -137,9 +144,8 @@ void load_data(core::Engine& engine, TimestampTz now) {
         });
 
     const metric::Limits& limits = engine.limits();
-    Datum since[1] = {TimestampTzGetDatum(now - limits.forget_after)};
     for_each_row<ConnectionRow>(
-        load_connections, since, nullptr,
+        load_connections, nullptr, nullptr,
         [](const Row& row) {
             ConnectionRow result{row.uuid(1), row.text(2), row.text(3), {}};
             metric::Connection& connection = result.connection;
@@ -151,11 +157,15 @@ void load_data(core::Engine& engine, TimestampTz now) {
             connection.quality = quality_named(row.text(13));
             connection.health_score = row.number(14);
             connection.resets = row.integer(15);
-            connection.first_seen_at = row.time(16);
-            connection.heartbeat_at = row.time(17);
+            connection.first_seen_at = row.time(16) + row.bigint(18);
+            connection.heartbeat_at = row.time(17) + row.bigint(18);
             return result;
         },
         [&](const ConnectionRow& row) {
+            if (row.connection.heartbeat_at <= now - limits.forget_after) {
+                return;
+            }
+            newest = std::max(newest, row.connection.heartbeat_at);
             if (core::Watch* watch = watch_of(engine, row.tenant, row.subscription); watch != nullptr) {
                 watch->data.load_connection(row.id, row.connection);
             }
@@ -163,8 +173,10 @@ void load_data(core::Engine& engine, TimestampTz now) {
 
     const metric::Time kept[] = {limits.keep_fine, limits.keep_minutes, limits.keep_hours};
     for (Size index = 0; index < lengthof(kept); ++index) {
+        // Rows that were written under other offsets have other times of the wall clock.
+        const metric::Time slack = offset == 0 ? 0 : std::max<metric::Time>(offset, 0) + 24 * metric::hour;
         Datum arguments[2] = {Int32GetDatum(metric::resolutions[index]),
-                              TimestampTzGetDatum(now - kept[index])};
+                              TimestampTzGetDatum(now - kept[index] - slack)};
         for_each_row<BucketRow>(
             load_buckets, arguments, nullptr,
             [](const Row& row) {
@@ -185,11 +197,17 @@ void load_data(core::Engine& engine, TimestampTz now) {
                 result.memory_count = row.bigint(17);
                 result.memory_max = row.number(18).value_or(0);
                 result.health_score = row.number(19);
+                result.offset = row.bigint(20);
                 return result;
             },
             [&](const BucketRow& row) {
                 metric::Bucket bucket;
-                bucket.start = row.start;
+                bucket.start = row.start + row.offset;
+                bucket.offset = row.offset;
+                if (bucket.start <= now - kept[index]) {
+                    return;
+                }
+                newest = std::max(newest, bucket.start);
                 bucket.reports = row.reports;
                 bucket.increments = row.increments;
                 bucket.latency = sketch_of(row.latency);
@@ -218,21 +236,32 @@ void load_data(core::Engine& engine, TimestampTz now) {
                                        row.number(8).value_or(0),
                                        row.number(9).value_or(0),
                                        row.number(10).value_or(0),
-                                       row.text(11)};
+                                       row.text(11),
+                                       row.time(12),
+                                       row.bigint(13)};
             },
             [&](const SampleBucketRow& row) {
                 metric::SampleBucket bucket;
-                bucket.start = row.start;
+                bucket.start = row.start + row.offset;
+                bucket.offset = row.offset;
+                if (bucket.start <= now - kept[index]) {
+                    return;
+                }
                 bucket.count = row.count;
                 bucket.sum = row.sum;
                 bucket.min = row.min;
                 bucket.max = row.max;
                 bucket.last = row.last;
+                bucket.last_at = row.last_at + row.offset;
+                newest = std::max(newest, bucket.last_at);
                 bucket.distribution = sketch_of(row.distribution);
                 if (core::Watch* watch = watch_of(engine, row.tenant, row.subscription); watch != nullptr) {
                     watch->data.load_sample_bucket(row.metric, row.resolution, std::move(bucket));
                 }
             });
+    }
+    if (newest != metric::never) {
+        engine.begin_after(newest);
     }
 }
 
@@ -251,11 +280,12 @@ metric::Limits limits_from_settings() {
     return limits;
 }
 
-Model& current_model(int64 generation, TimestampTz now, bool* fresh) {
+Model& current_model(const ModelState& state, metric::Clocks clocks, bool* fresh) {
     const Oid extension = get_extension_oid("pg_realtime", false);
     *fresh = false;
-    if (model.engine != nullptr && model.generation == generation && model.extension == extension) {
+    if (model.engine != nullptr && model.generation == state.generation && model.extension == extension) {
         model.engine->set_limits(limits_from_settings());
+        guarded([&] { (void)model.engine->advance(clocks); });
         return model;
     }
     model.engine = nullptr;
@@ -268,11 +298,12 @@ Model& current_model(int64 generation, TimestampTz now, bool* fresh) {
     auto* engine = make_owned<core::Engine>(model.context, limits_from_settings());
     Model loading = model;
     loading.engine = engine;
-    load_data(*engine, now);
-    reload_configuration(loading, nullptr, now);
+    engine->begin(clocks, state.clock_offset);
+    load_data(*engine);
+    reload_configuration(loading, nullptr);
     // Not before everything is there: an error on the way leaves no half a model behind.
     model.engine = engine;
-    model.generation = generation;
+    model.generation = state.generation;
     model.extension = extension;
     *fresh = true;
     return model;

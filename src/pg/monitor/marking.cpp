@@ -18,6 +18,7 @@ struct Local {
     int tenant_count;
     pg_uuid_t tenants[64];
     int64 beyond_limit;
+    int64 reports, late_reports; // late_reports: those that were too old when they were written
     pg_uuid_t last_tenant; // of the subscription that was marked last: most transactions write about one
     Size last_length;      // 0: none
     char last_name[core::Marks::longest_name];
@@ -43,6 +44,7 @@ void clear_local() {
     local.any = local.rules_changed = local.wake_launcher = false;
     local.tenant_count = 0;
     local.beyond_limit = 0;
+    local.reports = local.late_reports = 0;
     local.last_length = 0;
 }
 
@@ -65,6 +67,10 @@ void publish_marks(Database& database) {
     }
     database.overflows += static_cast<int64>(marks.spilled() - spilled);
     database.beyond_limit += local.beyond_limit;
+    if (local.reports > 0) {
+        const bool stayed_open = GetCurrentTransactionStartTimestamp() <= GetCurrentTimestamp() - look_back;
+        database.late_reports += stayed_open ? local.reports : local.late_reports;
+    }
     database.rules_changed = database.rules_changed || local.rules_changed;
     for (int index = 0; index < local.tenant_count; ++index) {
         add_tenant(database.tenants, &database.tenant_count, lengthof(database.tenants), local.tenants[index],
@@ -178,6 +184,14 @@ void mark_dirty(const pg_uuid_t& tenant, const char* subscription, Size length) 
         local_marks().add(uuid, name, hash);
     } else {
         local.beyond_limit += 1;
+    }
+}
+
+void note_report(TimestampTz recorded_at) {
+    if (shared != nullptr) {
+        begin_marking();
+        local.reports += 1;
+        local.late_reports += recorded_at <= GetCurrentTransactionStartTimestamp() - look_back ? 1 : 0;
     }
 }
 

@@ -19,14 +19,20 @@ struct Model {
     Oid extension; // of which the tables are
 };
 
-// The model, loaded anew when `generation` is not its own. `fresh` says whether it was.
-Model& current_model(int64 generation, TimestampTz now, bool* fresh);
+// What realtime_worker_state says.
+struct ModelState {
+    int64 generation;
+    metric::Time clock_offset;
+};
+
+// The model at the time of the clocks, loaded anew when the generation is not its own. `fresh` says whether it was.
+Model& current_model(const ModelState& state, metric::Clocks clocks, bool* fresh);
 
 // What it takes from the settings.
 metric::Limits limits_from_settings();
 
 // Reads the rules, silences and alert states of one tenant anew (null: of all), because somebody changed them.
-void reload_configuration(Model& model, const core::Uuid* tenant, TimestampTz now);
+void reload_configuration(Model& model, const core::Uuid* tenant);
 
 // A (tenant, subscription) whose reports are to be read.
 struct KeyReference {
@@ -42,28 +48,26 @@ struct KeyList {
     int full_tenants = 0; // that may have more subscriptions than are judged
 };
 
-// Reports older than this are not looked for: a transaction that stays open for longer brings its reports too late to be
-// of use, and old partitions need not be searched. Shorter than the time for which the model remembers a connection.
-constexpr TimestampTz look_back = 12 * USECS_PER_HOUR;
-
 // Adds the keys of the model, and with `discover` those of recent reports that the model does not know: of each tenant no
 // more than pg_realtime.max_subscription_types.
 void list_keys(Model& model, bool discover, KeyList& list);
-// The same of one tenant, of which the list must not hold any keys.
+// The same of one tenant.
 void list_keys_of(Model& model, const core::Uuid& tenant, KeyList& list);
 void add_key(const DirtyKey& key, KeyList& list);
 
 // Tells writers which tenants have as many subscriptions as are judged, so that reports about others of theirs cost nothing.
 void remember_full_tenants(Model& model);
 
-// Brings reports, samples and reported health of these keys into the model, as of the active snapshot.
+// Brings reports, samples and reported health of these keys into the model, as of the active snapshot. A key may be named
+// more than once; its reports count once.
 struct Ingested {
     int64 reports;
     int64 samples;
-    int64 ignored; // reports, samples and subscriptions beyond the limits of the settings
-    bool full;     // a tenant has more subscriptions than are judged
+    int64 judged_together; // of them, those behind which this pass read a later one of the same subscription
+    int64 ignored;         // reports, samples and subscriptions beyond the limits of the settings
+    bool full;             // a tenant has more subscriptions than are judged
 };
-Ingested ingest(Model& model, const KeyReference* keys, int count, TimestampTz now);
+Ingested ingest(Model& model, const KeyReference* keys, int count);
 
 void say_once_that_something_is_ignored();
 

@@ -1,6 +1,9 @@
 #include "pg/monitor/pass.hpp"
 
+#include <algorithm>
+
 #include "pg/guard.hpp"
+#include "pg/monitor/clock.hpp"
 #include "pg/monitor/extension.hpp"
 #include "pg/monitor/model.hpp"
 #include "pg/monitor/pass_state.hpp"
@@ -13,12 +16,12 @@ namespace {
 
 constexpr int64 no_generation = -1;
 
-Statement read_generation{"SELECT generation FROM @extschema@.realtime_worker_state", {}};
+Statement read_generation{"SELECT generation, clock_offset FROM @extschema@.realtime_worker_state", {}};
 
 Statement raise_generation{
     "UPDATE @extschema@.realtime_worker_state SET generation = generation + 1, last_pass_at = $1,"
-    "       last_check_at = CASE WHEN $2 THEN $1 ELSE last_check_at END",
-    {"timestamptz", "bool"}};
+    "       last_check_at = CASE WHEN $2 THEN $1 ELSE last_check_at END, clock_offset = $3",
+    {"timestamptz", "bool", "int8"}};
 
 Statement read_lag{
     "SELECT max(pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn))::float8"
@@ -68,15 +71,15 @@ void read_replication_lag(core::Engine& engine) {
 }
 
 // Tenants whose rules, silences or alerts were changed, read anew.
-void take_configuration(Model& model, const PassOrder& order, TimestampTz now) {
+void take_configuration(Model& model, const PassOrder& order) {
     if (order.keys.rules_changed) {
-        reload_configuration(model, nullptr, now);
+        reload_configuration(model, nullptr);
         return;
     }
     for (int index = 0; index < order.keys.tenant_count; ++index) {
         core::Uuid tenant;
         memcpy(tenant.bytes.data(), order.keys.tenants[index].data, UUID_LEN);
-        reload_configuration(model, &tenant, now);
+        reload_configuration(model, &tenant);
     }
 }
 
@@ -84,12 +87,12 @@ void keys_to_read(Model& model, const PassOrder& order, bool fresh, KeyList& lis
     const bool discover = fresh || order.everything || order.keys.everything;
     if (discover || order.check) {
         list_keys(model, discover, list);
-        return;
     }
+    // Marks too: what a regular check lists are keys that are known, and a mark may be of a new one. Twice does no harm.
     for (int index = 0; index < order.keys.count; ++index) {
         add_key(order.keys.keys[index], list);
     }
-    for (int index = 0; index < order.keys.unknown_count; ++index) {
+    for (int index = 0; !discover && index < order.keys.unknown_count; ++index) {
         list_keys_of(model, order.keys.unknown[index], list);
     }
     if (list.full_tenants > 0) {
@@ -102,25 +105,29 @@ struct Evaluated {
     std::int64_t transitions;
     bool has_actions;
     bool has_rows;
-    metric::Time wake_at;
+    std::int64_t wake_in;
 };
 
-Evaluated evaluate(Model& model, const PassOrder& order, TimestampTz now) {
+Evaluated evaluate(Model& model, const PassOrder& order) {
     Evaluated evaluated{};
     guarded([&] {
         core::Engine& engine = *model.engine;
+        const metric::Time now = engine.timeline().now();
         evaluated.totals = engine.evaluate(now, order.check);
         for (const core::Action& action : engine.actions()) {
             evaluated.transitions += action.decision.event != alert::Event::None ? 1 : 0;
         }
         evaluated.has_actions = !engine.actions().empty();
-        evaluated.wake_at = engine.wake_at();
+        const metric::Time wake_at = engine.wake_at();
+        evaluated.wake_in =
+            wake_at == metric::forever ? PassResult::never : std::max<std::int64_t>(wake_at - now, 0);
         if (order.flush || order.check) {
             model.outgoing->collect(engine, now, order.check);
         } else {
             model.outgoing->collect_urgent(engine, now);
         }
-        evaluated.has_rows = !model.outgoing->empty();
+        // Other processes and the next start have to know the offset, whatever else there is to store.
+        evaluated.has_rows = !model.outgoing->empty() || engine.clock_was_set();
     });
     return evaluated;
 }
@@ -139,35 +146,37 @@ PassResult run_pass(const PassOrder& order) {
 
     // One snapshot for all that is read: the stored position says exactly what was seen.
     PushActiveSnapshot(GetTransactionSnapshot());
-    const TimestampTz now = GetCurrentTimestamp();
+    const metric::Clocks clocks = read_clocks();
+    result.steady = clocks.steady;
     if (run(read_generation, nullptr, nullptr, true) != 1) {
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("table realtime_worker_state is empty"),
                         errhint("INSERT INTO realtime_worker_state DEFAULT VALUES;")));
     }
-    const int64 generation = Row(SPI_tuptable, 0).bigint(1);
+    const ModelState state{Row(SPI_tuptable, 0).bigint(1), Row(SPI_tuptable, 0).bigint(2)};
     bool fresh = false;
-    Model& model = current_model(generation, now, &fresh);
+    Model& model = current_model(state, clocks, &fresh);
     // Until the end of this pass the model is between two states; after an error it is not believed any more.
     model.generation = no_generation;
     if (!fresh) {
-        take_configuration(model, order, now);
+        take_configuration(model, order);
     }
     if (order.check || fresh) {
         read_replication_lag(*model.engine);
     }
     KeyList keys;
     keys_to_read(model, order, fresh, keys);
-    const Ingested ingested = ingest(model, keys.keys, keys.count, now);
+    const Ingested ingested = ingest(model, keys.keys, keys.count);
     PopActiveSnapshot();
     result.keys = keys.count;
     result.reports = ingested.reports + ingested.samples;
     result.ignored = ingested.ignored + keys.full_tenants;
+    result.judged_together = ingested.judged_together;
     result.gather_ms = milliseconds_since(start);
 
     instr_time evaluation;
     INSTR_TIME_SET_CURRENT(evaluation);
-    const Evaluated evaluated = evaluate(model, order, now);
+    const Evaluated evaluated = evaluate(model, order);
     result.rules_evaluated = evaluated.totals.rules;
     result.transitions = evaluated.transitions;
     result.evaluate_ms = milliseconds_since(evaluation);
@@ -180,29 +189,30 @@ PassResult run_pass(const PassOrder& order) {
         PG_TRY();
         {
             if (evaluated.has_actions) {
-                announce(model, now);
+                announce(model);
             }
-            store(model, now);
-            Datum arguments[2] = {TimestampTzGetDatum(now), BoolGetDatum(order.check)};
+            store(model);
+            Datum arguments[3] = {TimestampTzGetDatum(clocks.wall), BoolGetDatum(order.check),
+                                  Int64GetDatum(model.engine->timeline().offset())};
             run(raise_generation, arguments, nullptr, false);
         }
         PG_FINALLY();
         { pass_is_writing = false; }
         PG_END_TRY();
         PopActiveSnapshot();
-        result.must_be_durable = evaluated.has_actions;
+        result.must_be_durable = evaluated.has_actions || model.engine->clock_was_set();
     }
     if (order.check) {
-        guarded([&] { model.engine->forget_idle(now); });
+        guarded([&] { model.engine->forget_idle(model.engine->timeline().now()); });
     }
     if (order.check || ingested.full || keys.full_tenants > 0 || order.keys.rules_changed ||
         order.keys.tenant_count > 0) {
         remember_full_tenants(model);
     }
     // Should this transaction be rolled back, the table keeps the old number.
-    model.generation = generation + (evaluated.has_actions || evaluated.has_rows ? 1 : 0);
+    model.generation = state.generation + (evaluated.has_actions || evaluated.has_rows ? 1 : 0);
     result.store_ms = milliseconds_since(storing);
-    result.wake_at = evaluated.wake_at;
+    result.wake_in = evaluated.wake_in;
     result.unstored = !model.engine->unstored().empty();
     result.more_to_flush = order.flush && result.unstored;
     AtEOXact_GUC(true, nest_level);

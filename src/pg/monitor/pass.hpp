@@ -33,8 +33,10 @@ struct PassOrder {
 };
 
 struct PassResult {
-    TimestampTz wake_at; // when something may change by itself; DT_NOEND: nothing can
-    int64 keys, reports, ignored, rules_evaluated, transitions;
+    static constexpr int64 never = PG_INT64_MAX;
+    int64 steady;  // the steady clock as the pass read it (clock.hpp)
+    int64 wake_in; // microseconds from then until something may change by itself; never: nothing can
+    int64 keys, reports, judged_together, ignored, rules_evaluated, transitions;
     bool must_be_durable; // alerts changed: the commit must not be lost
     bool unstored;        // something waits for a pass with `flush`
     bool more_to_flush;   // and has waited for this one already

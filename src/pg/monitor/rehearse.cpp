@@ -107,6 +107,7 @@ void add(core::Rehearsal& rehearsal, const HistoryRow& row) {
         bucket.min = row.memory_sum;
         bucket.max = row.memory_max;
         bucket.last = row.last.value_or(0);
+        bucket.last_at = row.start;
         bucket.distribution = sketch_of(row.sketch);
         rehearsal.add_sample(row.tenant, row.subscription, row.metric, bucket);
     }

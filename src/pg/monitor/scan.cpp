@@ -122,7 +122,14 @@ void scan(const Source& source, const Source::Part& part, Relation table, ScanKe
         for (int column = 0; column < most_columns && source.columns[column] != nullptr; ++column) {
             values[column] = heap_getattr(tuple, part.places[column], descriptor, &nulls[column]);
         }
-        row(Found(values, nulls), user);
+        bool no_transaction = part.transaction <= 0;
+        const Datum transaction =
+            no_transaction ? 0 : heap_getattr(tuple, part.transaction, descriptor, &no_transaction);
+        const WrittenBy writer{
+            no_transaction ? 0 : U64FromFullTransactionId(DatumGetFullTransactionId(transaction)),
+            HeapTupleHeaderGetRawCommandId(tuple->t_data), ItemPointerGetBlockNumber(&tuple->t_self),
+            ItemPointerGetOffsetNumber(&tuple->t_self)};
+        row(Found(values, nulls, writer), user);
         CHECK_FOR_INTERRUPTS();
     }
     systable_endscan(scan);
@@ -181,10 +188,6 @@ void scan_new(Source& source, const core::Uuid& tenant, std::string_view subscri
         }
         Relation table = table_open(part.table, AccessShareLock);
         ScanKeyData keys[3];
-        init_key(keys, part, tenant, subscription);
-        ScanKeyInit(&keys[2], part.transaction, BTGreaterEqualStrategyNumber, F_XID8GE,
-                    FullTransactionIdGetDatum(FullTransactionIdFromU64(snapshot.xmax)));
-        scan(source, part, table, keys, lengthof(keys), row, user);
         for (uint32 at = 0; at < snapshot.in_progress_count; ++at) {
             uint64 in_progress = 0;
             memcpy(&in_progress, snapshot.in_progress + at * sizeof(uint64), sizeof(uint64));
@@ -193,6 +196,10 @@ void scan_new(Source& source, const core::Uuid& tenant, std::string_view subscri
                         FullTransactionIdGetDatum(FullTransactionIdFromU64(in_progress)));
             scan(source, part, table, keys, lengthof(keys), row, user);
         }
+        init_key(keys, part, tenant, subscription);
+        ScanKeyInit(&keys[2], part.transaction, BTGreaterEqualStrategyNumber, F_XID8GE,
+                    FullTransactionIdGetDatum(FullTransactionIdFromU64(snapshot.xmax)));
+        scan(source, part, table, keys, lengthof(keys), row, user);
         table_close(table, AccessShareLock);
     }
 }

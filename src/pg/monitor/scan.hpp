@@ -2,6 +2,7 @@
 // setting up a plan for that costs several times what reading them does.
 #pragma once
 
+#include <compare>
 #include <string_view>
 
 #include "monitor/identity.hpp"
@@ -29,10 +30,22 @@ struct Source {
     uint64 generation = 0;
 };
 
+// By which transaction and command a row was written, and where it lies: the order of rows of one time.
+struct WrittenBy {
+    uint64 transaction; // 0: the table does not say
+    uint32 command, block;
+    uint16 offset;
+
+    auto operator<=>(const WrittenBy&) const = default;
+};
+
 // A row that was found; valid until the next one.
 class Found {
   public:
-    Found(const Datum* values, const bool* nulls) : values_(values), nulls_(nulls) {}
+    Found(const Datum* values, const bool* nulls, const WrittenBy& writer)
+        : values_(values), nulls_(nulls), writer_(writer) {}
+
+    const WrittenBy& writer() const { return writer_; }
 
     // By the place in Source::columns.
     bool is_null(int column) const { return nulls_[column]; }
@@ -49,6 +62,7 @@ class Found {
   private:
     const Datum* values_;
     const bool* nulls_;
+    WrittenBy writer_;
 };
 
 // How far a subscription was read: the stored form of a pg_snapshot, behind its varlena header. Empty: nothing was read.

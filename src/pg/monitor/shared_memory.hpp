@@ -14,10 +14,11 @@ struct Database {
     bool rules_changed, prepared;
     int tenant_count;
     pg_uuid_t tenants[64]; // whose configuration was changed
-    TimestampTz held_until;
-    PGPROC* worker; // null: none
+    int64 held_until;      // by the steady clock
+    PGPROC* worker;        // null: none
     WorkerStatus status;
     int64 beyond_limit; // marks that were left out, because that subscription is not judged
+    int64 late_reports; // that were too old when they came
     int64 overflows;    // of the marks
     core::FullTenants full;
 };

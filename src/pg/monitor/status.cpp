@@ -24,8 +24,8 @@ PGDLLEXPORT Datum pg_realtime_worker_statistics(PG_FUNCTION_ARGS) {
     const int count = all_status(&statuses);
     for (int index = 0; index < count; ++index) {
         const WorkerStatus& status = statuses[index].status;
-        Datum values[22];
-        bool nulls[22] = {};
+        Datum values[23];
+        bool nulls[23] = {};
         int at = 0;
         values[at++] = ObjectIdGetDatum(statuses[index].database);
         nulls[at] = status.pid == 0;
@@ -45,6 +45,7 @@ PGDLLEXPORT Datum pg_realtime_worker_statistics(PG_FUNCTION_ARGS) {
         values[at++] = Float8GetDatum(status.store_ms);
         values[at++] = Int64GetDatum(status.keys);
         values[at++] = Int64GetDatum(status.reports);
+        values[at++] = Int64GetDatum(status.judged_together);
         values[at++] = Int64GetDatum(status.ignored);
         values[at++] = Int64GetDatum(status.rules_evaluated);
         values[at++] = Int64GetDatum(status.transitions);

@@ -13,10 +13,10 @@ Statement store_connections{
     "       total_messages_sent, error_count, retry_count, bytes_transferred, avg_response_time_ms, "
     "cpu_usage,"
     "       memory_usage, connection_count, connection_quality, health_score, resets, first_seen_at, "
-    "last_heartbeat_at)"
+    "last_heartbeat_at, clock_offset)"
     " SELECT u.a, u.b, u.c, u.d, u.e, u.f, u.g::int4, u.h, u.i, u.j, u.k, u.l, "
     "u.m::@extschema@.connection_quality,"
-    "        u.n::numeric(4,1), u.o, u.p, u.q"
+    "        u.n::numeric(4,1), u.o, u.p, u.q, $18"
     "   FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
     "        u(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)"
     " ON CONFLICT (tenant_id, subscription_type, connection_id) DO UPDATE SET"
@@ -27,21 +27,22 @@ Statement store_connections{
     "   cpu_usage = excluded.cpu_usage, memory_usage = excluded.memory_usage,"
     "   connection_count = excluded.connection_count, connection_quality = excluded.connection_quality,"
     "   health_score = excluded.health_score, resets = excluded.resets, last_heartbeat_at = "
-    "excluded.last_heartbeat_at",
+    "excluded.last_heartbeat_at, clock_offset = excluded.clock_offset",
     {"uuid[]", "text[]", "text[]", "int8[]", "int8[]", "int8[]", "int8[]", "int8[]", "float8[]", "float8[]",
-     "float8[]", "int4[]", "text[]", "float8[]", "int4[]", "timestamptz[]", "timestamptz[]"}};
+     "float8[]", "int4[]", "text[]", "float8[]", "int4[]", "timestamptz[]", "timestamptz[]", "int8"}};
 
 Statement store_buckets{
     "INSERT INTO @extschema@.realtime_metric_rollups (tenant_id, subscription_type, resolution, "
     "bucket_start, reports,"
     "       messages_received, messages_sent, errors, retries, bytes, latency, active_connections, "
     "stale_connections,"
-    "       cpu_sum, cpu_count, memory_sum, memory_count, memory_max, health_score)"
+    "       cpu_sum, cpu_count, memory_sum, memory_count, memory_max, health_score, clock_offset)"
     " SELECT u.a, u.b, u.c, u.d, u.e, u.f, u.g, u.h, u.i, u.j, u.k, u.l, u.m, u.n, u.o, u.p, u.q, u.r, "
-    "u.s::numeric(4,1)"
-    "   FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)"
-    "        u(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s)"
-    " ON CONFLICT (tenant_id, subscription_type, resolution, bucket_start) DO UPDATE SET"
+    "u.s::numeric(4,1), u.t"
+    "   FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, "
+    "$20)"
+    "        u(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t)"
+    " ON CONFLICT (tenant_id, subscription_type, resolution, bucket_start, clock_offset) DO UPDATE SET"
     "   reports = excluded.reports, messages_received = excluded.messages_received,"
     "   messages_sent = excluded.messages_sent, errors = excluded.errors, retries = excluded.retries,"
     "   bytes = excluded.bytes, latency = excluded.latency, active_connections = excluded.active_connections,"
@@ -50,22 +51,40 @@ Statement store_buckets{
     "   memory_sum = excluded.memory_sum, memory_count = excluded.memory_count, memory_max = "
     "excluded.memory_max,"
     "   health_score = excluded.health_score",
-    {"uuid[]", "text[]", "int4[]", "timestamptz[]", "int8[]", "int8[]", "int8[]", "int8[]", "int8[]",
-     "int8[]", "@extschema@.realtime_sketch[]", "int4[]", "int4[]", "float8[]", "int8[]", "float8[]",
-     "int8[]", "float8[]", "float8[]"}};
+    {"uuid[]",
+     "text[]",
+     "int4[]",
+     "timestamptz[]",
+     "int8[]",
+     "int8[]",
+     "int8[]",
+     "int8[]",
+     "int8[]",
+     "int8[]",
+     "@extschema@.realtime_sketch[]",
+     "int4[]",
+     "int4[]",
+     "float8[]",
+     "int8[]",
+     "float8[]",
+     "int8[]",
+     "float8[]",
+     "float8[]",
+     "int8[]"}};
 
 Statement store_sample_buckets{
     "INSERT INTO @extschema@.realtime_sample_rollups (tenant_id, subscription_type, metric, resolution, "
     "bucket_start, "
     "count, sum,"
-    "       min, max, last, distribution)"
-    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
-    " ON CONFLICT (tenant_id, subscription_type, metric, resolution, bucket_start) DO UPDATE SET"
+    "       min, max, last, distribution, last_at, clock_offset)"
+    " SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+    " ON CONFLICT (tenant_id, subscription_type, metric, resolution, bucket_start, clock_offset) DO UPDATE "
+    "SET"
     "   count = excluded.count, sum = excluded.sum, min = excluded.min, max = excluded.max, last = "
     "excluded.last,"
-    "   distribution = excluded.distribution",
+    "   distribution = excluded.distribution, last_at = excluded.last_at",
     {"uuid[]", "text[]", "text[]", "int4[]", "timestamptz[]", "int8[]", "float8[]", "float8[]", "float8[]",
-     "float8[]", "@extschema@.realtime_sketch[]"}};
+     "float8[]", "@extschema@.realtime_sketch[]", "timestamptz[]", "int8[]"}};
 
 Statement store_positions{
     "INSERT INTO @extschema@.realtime_ingest_positions (tenant_id, subscription_type, consumed)"
@@ -148,7 +167,7 @@ template <int count> struct Columns {
     }
 };
 
-void write_connections(const core::Outgoing& outgoing) {
+void write_connections(const core::Outgoing& outgoing, metric::Time offset) {
     if (outgoing.connections.empty()) {
         return;
     }
@@ -174,11 +193,12 @@ void write_connections(const core::Outgoing& outgoing) {
         push_word(to[12], connection.quality ? word_of(*connection.quality) : nullptr);
         push_number(to[13], connection.health_score);
         push(to[14], Int32GetDatum(connection.resets));
-        push(to[15], TimestampTzGetDatum(connection.first_seen_at));
-        push(to[16], TimestampTzGetDatum(connection.heartbeat_at));
+        push(to[15], TimestampTzGetDatum(connection.first_seen_at - offset));
+        push(to[16], TimestampTzGetDatum(connection.heartbeat_at - offset));
     }
-    Datum arguments[17];
+    Datum arguments[18];
     columns.arrays(arguments);
+    arguments[17] = Int64GetDatum(offset);
     run(store_connections, arguments, nullptr, false);
 }
 
@@ -187,9 +207,9 @@ void write_buckets(const core::Outgoing& outgoing) {
         return;
     }
     const Oid sketch = type_named("@extschema@.realtime_sketch");
-    Columns<19> columns({UUIDOID, TEXTOID, INT4OID, TIMESTAMPTZOID, INT8OID, INT8OID, INT8OID, INT8OID,
-                         INT8OID, INT8OID, sketch, INT4OID, INT4OID, FLOAT8OID, INT8OID, FLOAT8OID, INT8OID,
-                         FLOAT8OID, FLOAT8OID},
+    Columns<20> columns({UUIDOID, TEXTOID,   INT4OID, TIMESTAMPTZOID, INT8OID,   INT8OID, INT8OID,
+                         INT8OID, INT8OID,   INT8OID, sketch,         INT4OID,   INT4OID, FLOAT8OID,
+                         INT8OID, FLOAT8OID, INT8OID, FLOAT8OID,      FLOAT8OID, INT8OID},
                         outgoing.buckets.size());
     Column* to = columns.column;
     for (const core::BucketRow& row : outgoing.buckets) {
@@ -197,7 +217,7 @@ void write_buckets(const core::Outgoing& outgoing) {
         push_uuid(to[0], row.tenant->id.bytes.data());
         push_string(to[1], row.watch->subscription_type);
         push(to[2], Int32GetDatum(row.resolution));
-        push(to[3], TimestampTzGetDatum(bucket.start));
+        push(to[3], TimestampTzGetDatum(bucket.start - bucket.offset));
         push(to[4], Int64GetDatum(bucket.reports));
         push(to[5], Int64GetDatum(bucket.increments.messages_received));
         push(to[6], Int64GetDatum(bucket.increments.messages_sent));
@@ -221,8 +241,9 @@ void write_buckets(const core::Outgoing& outgoing) {
             push_null(to[17]);
         }
         push_number(to[18], bucket.health_score);
+        push(to[19], Int64GetDatum(bucket.offset));
     }
-    Datum arguments[19];
+    Datum arguments[20];
     columns.arrays(arguments);
     run(store_buckets, arguments, nullptr, false);
 }
@@ -232,8 +253,8 @@ void write_sample_buckets(const core::Outgoing& outgoing) {
         return;
     }
     const Oid sketch = type_named("@extschema@.realtime_sketch");
-    Columns<11> columns({UUIDOID, TEXTOID, TEXTOID, INT4OID, TIMESTAMPTZOID, INT8OID, FLOAT8OID, FLOAT8OID,
-                         FLOAT8OID, FLOAT8OID, sketch},
+    Columns<13> columns({UUIDOID, TEXTOID, TEXTOID, INT4OID, TIMESTAMPTZOID, INT8OID, FLOAT8OID, FLOAT8OID,
+                         FLOAT8OID, FLOAT8OID, sketch, TIMESTAMPTZOID, INT8OID},
                         outgoing.sample_buckets.size());
     Column* to = columns.column;
     for (const core::SampleBucketRow& row : outgoing.sample_buckets) {
@@ -242,15 +263,17 @@ void write_sample_buckets(const core::Outgoing& outgoing) {
         push_string(to[1], row.watch->subscription_type);
         push_string(to[2], *row.metric);
         push(to[3], Int32GetDatum(row.resolution));
-        push(to[4], TimestampTzGetDatum(bucket.start));
+        push(to[4], TimestampTzGetDatum(bucket.start - bucket.offset));
         push(to[5], Int64GetDatum(bucket.count));
         push(to[6], Float8GetDatum(bucket.sum));
         push(to[7], Float8GetDatum(bucket.min));
         push(to[8], Float8GetDatum(bucket.max));
         push(to[9], Float8GetDatum(bucket.last));
         push_bytes(to[10], row.distribution.data(), row.distribution.size());
+        push(to[11], TimestampTzGetDatum(bucket.last_at - bucket.offset));
+        push(to[12], Int64GetDatum(bucket.offset));
     }
-    Datum arguments[11];
+    Datum arguments[13];
     columns.arrays(arguments);
     run(store_sample_buckets, arguments, nullptr, false);
 }
@@ -308,13 +331,14 @@ void write_health(const core::Outgoing& outgoing, TimestampTz now) {
 
 } // namespace
 
-void store(Model& model, TimestampTz now) {
+void store(Model& model) {
     core::Outgoing& outgoing = *model.outgoing;
-    write_connections(outgoing);
+    const metric::Timeline& timeline = model.engine->timeline();
+    write_connections(outgoing, timeline.offset());
     write_buckets(outgoing);
     write_sample_buckets(outgoing);
     write_positions(outgoing);
-    write_health(outgoing, now);
+    write_health(outgoing, timeline.wall());
     outgoing.stored(*model.engine);
 }
 

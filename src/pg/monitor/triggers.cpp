@@ -120,13 +120,14 @@ PGDLLEXPORT Datum pg_realtime_report_trigger(PG_FUNCTION_ARGS) {
         quality,
         score,
         transaction,
+        recorded,
         count
     };
     static constexpr const char* names[count] = {
-        "tenant_id",     "subscription_type",  "total_messages_received",
-        "error_count",   "retry_count",        "avg_response_time_ms",
-        "memory_usage",  "connection_quality", "health_score",
-        "transaction_id"};
+        "tenant_id",      "subscription_type",  "total_messages_received",
+        "error_count",    "retry_count",        "avg_response_time_ms",
+        "memory_usage",   "connection_quality", "health_score",
+        "transaction_id", "recorded_at"};
     static Columns<count> cache;
     static uint64 seen = 0;
     const AttrNumber* place = places_of(trigger.tg_relation, names, cache, &seen);
@@ -141,6 +142,7 @@ PGDLLEXPORT Datum pg_realtime_report_trigger(PG_FUNCTION_ARGS) {
         return PointerGetDatum(row); // the constraint will say it better
     }
     mark(values[tenant], values[subscription]);
+    note_report(nulls[recorded] ? DT_NOEND : DatumGetTimestampTz(values[recorded]));
 
     int changed_places[3];
     Datum changed[3];
@@ -179,8 +181,9 @@ PGDLLEXPORT Datum pg_realtime_report_trigger(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(pg_realtime_sample_trigger);
 PGDLLEXPORT Datum pg_realtime_sample_trigger(PG_FUNCTION_ARGS) {
     TriggerData& trigger = trigger_data(fcinfo, "realtime_complete_sample");
-    enum { tenant, subscription, transaction, count };
-    static constexpr const char* names[count] = {"tenant_id", "subscription_type", "transaction_id"};
+    enum { tenant, subscription, transaction, recorded, count };
+    static constexpr const char* names[count] = {"tenant_id", "subscription_type", "transaction_id",
+                                                 "recorded_at"};
     static Columns<count> cache;
     static uint64 seen = 0;
     const AttrNumber* place = places_of(trigger.tg_relation, names, cache, &seen);
@@ -195,6 +198,7 @@ PGDLLEXPORT Datum pg_realtime_sample_trigger(PG_FUNCTION_ARGS) {
         return PointerGetDatum(row);
     }
     mark(values[tenant], values[subscription]);
+    note_report(nulls[recorded] ? DT_NOEND : DatumGetTimestampTz(values[recorded]));
     const FullTransactionId current = GetTopFullTransactionId();
     if (nulls[transaction] ||
         !FullTransactionIdEquals(DatumGetFullTransactionId(values[transaction]), current)) {

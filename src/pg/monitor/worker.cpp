@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "pg/monitor/clock.hpp"
 #include "pg/monitor/dirty.hpp"
 #include "pg/monitor/extension.hpp"
 #include "pg/monitor/pass.hpp"
@@ -16,12 +17,16 @@ namespace {
 constexpr long longest_pause = 30000;    // ms, after errors
 constexpr int64 look_at_prepared = 1000; // ms, while marks wait for prepared transactions
 
+constexpr int64 never = PG_INT64_MAX;
+
+// Times of the steady clock: nobody who sets the other one makes the worker wait.
 struct Schedule {
-    TimestampTz next_check = 0;
-    TimestampTz flush_at = DT_NOEND; // something waits to be stored
-    TimestampTz wake_at = DT_NOEND;  // something may change by itself
-    TimestampTz next_maintenance = 0;
-    TimestampTz last_pass = 0;
+    int64 next_check = 0;
+    int64 flush_at = never; // something waits to be stored
+    int64 wake_at = never;  // something may change by itself
+    int64 next_maintenance = 0;
+    int64 last_maintenance = 0; // 0: not since the worker started
+    int64 last_pass = 0;
     bool prepared = false;
     bool everything = true; // marks may have been lost in an error
     long pause = 0;         // ms, after an error; doubles
@@ -42,15 +47,19 @@ bool has_extension() {
     return complete;
 }
 
-long milliseconds_until_due(TimestampTz now) {
-    TimestampTz due = std::min({schedule.next_check, schedule.flush_at, schedule.wake_at});
+int64 after_seconds(int64 now, int seconds) {
+    return now + seconds * USECS_PER_SEC;
+}
+
+long milliseconds_until_due(int64 now) {
+    int64 due = std::min({schedule.next_check, schedule.flush_at, schedule.wake_at});
     if (schedule.prepared) {
-        due = std::min(due, TimestampTzPlusMilliseconds(now, look_at_prepared));
+        due = std::min(due, now + look_at_prepared * 1000);
     }
     if (!settings::enabled) {
         due = schedule.next_check;
     }
-    return due <= now ? 0 : std::min(TimestampDifferenceMilliseconds(now, due), 3600000L);
+    return due <= now ? 0 : static_cast<long>(std::min<int64>((due - now + 999) / 1000, 3600000));
 }
 
 // No one waits for a commit that stores only what could be computed again.
@@ -77,6 +86,7 @@ void count(WorkerStatus& status, const PassOrder& order, const PassResult& resul
     status.checks += order.check ? 1 : 0;
     status.keys += result.keys;
     status.reports += result.reports;
+    status.judged_together += result.judged_together;
     status.ignored += result.ignored;
     status.rules_evaluated += result.rules_evaluated;
     status.transitions += result.transitions;
@@ -90,7 +100,7 @@ void count(WorkerStatus& status, const PassOrder& order, const PassResult& resul
     }
 }
 
-void pass(TimestampTz now) {
+void pass(int64 now) {
     instr_time start;
     INSTR_TIME_SET_CURRENT(start);
     SetCurrentStatementStartTimestamp();
@@ -112,16 +122,16 @@ void pass(TimestampTz now) {
     const PassResult result = run_pass(order);
     commit(result);
     schedule.everything = false;
-    schedule.wake_at = result.wake_at;
+    schedule.wake_at = result.wake_in == PassResult::never ? never : result.steady + result.wake_in;
     if (!result.unstored) {
-        schedule.flush_at = DT_NOEND;
+        schedule.flush_at = never;
     } else if (result.more_to_flush) {
         schedule.flush_at = now;
-    } else if (schedule.flush_at == DT_NOEND) {
-        schedule.flush_at = TimestampTzPlusMilliseconds(now, settings::flush_interval);
+    } else if (schedule.flush_at == never) {
+        schedule.flush_at = now + settings::flush_interval * INT64CONST(1000);
     }
     if (order.check) {
-        schedule.next_check = TimestampTzPlusMilliseconds(now, settings::check_interval * INT64CONST(1000));
+        schedule.next_check = after_seconds(now, settings::check_interval);
     }
     instr_time end;
     INSTR_TIME_SET_CURRENT(end);
@@ -129,16 +139,19 @@ void pass(TimestampTz now) {
     count(*own_status(), order, result, INSTR_TIME_GET_MILLISEC(end));
 }
 
-// Each in a transaction of its own, so that neither waits for the other.
-void maintain() {
-    static constexpr const char* statements[] = {"SELECT @extschema@.realtime_maintain_partitions(3)",
-                                                 "SELECT count(*) FROM @extschema@.purge_expired_data()"};
+// Each in a transaction of its own, so that neither waits for the other. `seconds`: since the last time; how long the worker
+// did not run does not count, because the wall clock alone would say it.
+void maintain(double seconds) {
+    static constexpr const char* statements[] = {
+        "SELECT @extschema@.realtime_maintain_partitions(3)",
+        "SELECT count(*) FROM "
+        "@extschema@.purge_expired_data(@extschema@.realtime_advance_purge_clock(%.3f))"};
     for (const char* statement : statements) {
         SetCurrentStatementStartTimestamp();
         StartTransactionCommand();
         PushActiveSnapshot(GetTransactionSnapshot());
         SPI_connect();
-        const char* text = with_extension_schema(statement);
+        const char* text = with_extension_schema(psprintf(statement, seconds));
         pgstat_report_activity(STATE_RUNNING, text);
         const Identity before = act_as_extension_owner();
         (void)SPI_execute(text, false, 0);
@@ -166,16 +179,19 @@ void note_error(ErrorData* error) {
     schedule.pause = schedule.pause == 0 ? 1000 : std::min(schedule.pause * 2, longest_pause);
 }
 
-void work(TimestampTz now) {
+void work(int64 now) {
     MemoryContext context = CurrentMemoryContext;
     PG_TRY();
     {
         pgstat_report_activity(STATE_RUNNING, "judging metrics");
         pass(now);
         if (now >= schedule.next_maintenance) {
-            schedule.next_maintenance =
-                TimestampTzPlusMilliseconds(now, settings::maintenance_interval * INT64CONST(1000));
-            maintain();
+            const double seconds = schedule.last_maintenance == 0
+                                       ? settings::maintenance_interval
+                                       : static_cast<double>(now - schedule.last_maintenance) / USECS_PER_SEC;
+            schedule.next_maintenance = after_seconds(now, settings::maintenance_interval);
+            maintain(seconds);
+            schedule.last_maintenance = now;
         }
         schedule.pause = 0;
         last_logged[0] = '\0';
@@ -203,7 +219,7 @@ void leave_if_held() {
 }
 
 // Leaves when it is not wanted here any more. Returns otherwise.
-void leave_if_told(TimestampTz now) {
+void leave_if_told(int64 now) {
     leave_if_held();
     if (now >= schedule.next_check && !has_extension()) {
         detach(false);
@@ -233,26 +249,26 @@ void sleep_for(long milliseconds) {
 }
 
 long milliseconds_of_pass_interval_left() {
-    return settings::pass_interval -
-           TimestampDifferenceMilliseconds(schedule.last_pass, GetCurrentTimestamp());
+    return schedule.last_pass == 0
+               ? 0
+               : settings::pass_interval - static_cast<long>((steady_now() - schedule.last_pass) / 1000);
 }
 
 [[noreturn]] void loop() {
     for (;;) {
-        sleep_for(std::max(milliseconds_until_due(GetCurrentTimestamp()), schedule.pause));
+        sleep_for(std::max(milliseconds_until_due(steady_now()), schedule.pause));
         own_status()->wake_ups += 1;
         for (long left = 0; (left = milliseconds_of_pass_interval_left()) > 0;) {
             sleep_for(left);
         }
-        const TimestampTz now = GetCurrentTimestamp();
+        const int64 now = steady_now();
         leave_if_told(now);
         if (settings::enabled) {
             schedule.last_pass = now;
             work(now);
         } else {
             schedule.everything = true;
-            schedule.next_check =
-                TimestampTzPlusMilliseconds(now, settings::check_interval * INT64CONST(1000));
+            schedule.next_check = after_seconds(now, settings::check_interval);
         }
     }
 }
