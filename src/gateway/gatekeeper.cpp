@@ -62,12 +62,27 @@ std::string fetch(const std::string& address, std::string& content) {
     curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
     curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
     const CURLcode code = curl_easy_perform(curl);
+    long status = 0;
+    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     curl_easy_cleanup(curl);
     if (code != CURLE_OK) {
         return "key set at " + address +
                " cannot be read: " + (fault[0] != '\0' ? fault : curl_easy_strerror(code));
     }
-    return {};
+    constexpr long ok = 200;
+    return status == ok ? std::string()
+                        : "key set at " + address + " cannot be read: the server answered with status " +
+                              std::to_string(status) + ", not 200";
+}
+
+// Adds the keys of a set; one without a usable key is more likely a mistake than a wish.
+std::string add_set(token::Keys& keys, const std::string& document, const std::string& where) {
+    const std::size_t before = keys.all().size();
+    std::string fault = keys.add_key_set(document);
+    if (fault.empty() && keys.all().size() == before) {
+        fault = "it holds no usable key";
+    }
+    return fault.empty() ? fault : "key set " + where + ": " + fault;
 }
 
 std::string digest_of(std::string_view text) {
@@ -169,11 +184,12 @@ std::string TokenGatekeeper::build(const std::string& fetched, std::shared_ptr<t
     }
     if (fault.empty() && !config_.jwks_file.empty() &&
         (fault = read_file(config_.jwks_file, content)).empty()) {
-        fault = content.find("-----BEGIN") != std::string::npos ? keys->add_pem(content)
-                                                                : keys->add_key_set(content);
+        fault = content.find("-----BEGIN") != std::string::npos
+                    ? keys->add_pem(content)
+                    : add_set(*keys, content, "in file \"" + config_.jwks_file + '"');
     }
     if (fault.empty() && !fetched.empty()) {
-        fault = keys->add_key_set(fetched);
+        fault = add_set(*keys, fetched, "at " + config_.jwks_url);
     }
     return fault;
 }
@@ -184,7 +200,15 @@ std::string TokenGatekeeper::load() {
         if (std::string fault = fetch(config_.jwks_url, fetched); !fault.empty()) {
             return fault;
         }
-        fetched_ = std::move(fetched);
+        // A provider that signs with the secret alone has an empty set.
+        const bool others =
+            !config_.jwt_secret.empty() || !config_.jwt_secret_file.empty() || !config_.jwks_file.empty();
+        token::Keys set;
+        if (others && set.add_key_set(fetched).empty() && set.all().empty()) {
+            spdlog::warn("keys: key set at {} holds no usable key; it is looked at again", config_.jwks_url);
+        } else {
+            fetched_ = std::move(fetched);
+        }
     }
     return use();
 }
@@ -206,9 +230,17 @@ std::string TokenGatekeeper::use() {
     std::shared_ptr<token::Keys> keys;
     std::string of_tokens = build(fetched_, keys);
     if (of_tokens.empty()) {
-        keys_ = std::move(keys);
+        take(std::move(keys));
     }
     return fault.empty() ? of_tokens : fault + (of_tokens.empty() ? "" : "; ") + of_tokens;
+}
+
+void TokenGatekeeper::take(std::shared_ptr<const token::Keys> keys) {
+    const std::string change = token::change_of(*keys_, *keys);
+    keys_ = std::move(keys);
+    if (!change.empty()) {
+        spdlog::info("keys: {}; there are {} now", change, key_count());
+    }
 }
 
 // Lines KEY=ROLE. Keys are looked up by their digest, so that no time tells how much of one was right.
@@ -305,7 +337,7 @@ void TokenGatekeeper::refresh() {
                 return;
             }
             keeper.fetched_ = std::move(mine->content);
-            keeper.keys_ = std::move(keys);
+            keeper.take(std::move(keys));
             keeper.verified_.clear();
         });
 }

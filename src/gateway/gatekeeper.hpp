@@ -34,6 +34,8 @@ class TokenGatekeeper final : public hub::Gatekeeper {
     std::string build(const std::string& fetched, std::shared_ptr<token::Keys>& keys) const;
     std::string load_api_keys();
     std::string use();
+    // From now on tokens are verified with these; the log says what is different.
+    void take(std::shared_ptr<const token::Keys> keys);
     void refresh();
 
     uv_loop_t* loop_;

@@ -284,6 +284,47 @@ bool Key::verifies(Algorithm algorithm, std::string_view signed_part, std::strin
     return verified;
 }
 
+bool Key::equals(const Key& other) const {
+    if (id_ != other.id_ || material_->kind != other.material_->kind ||
+        material_->only != other.material_->only) {
+        return false;
+    }
+    if (material_->kind != Kind::Secret) {
+        return EVP_PKEY_eq(material_->key.get(), other.material_->key.get()) == 1;
+    }
+    const std::string &mine = material_->secret, &theirs = other.material_->secret;
+    return mine.size() == theirs.size() && CRYPTO_memcmp(mine.data(), theirs.data(), mine.size()) == 0;
+}
+
+std::string Key::label() const {
+    static constexpr const char* kinds[] = {"a secret", "an RSA key", "a P-256 key", "a P-384 key",
+                                            "an Ed25519 key"};
+    constexpr std::size_t most = 100;
+    if (id_.empty()) {
+        return std::string(kinds[static_cast<std::size_t>(material_->kind)]) + " without kid";
+    }
+    std::string shown = id_.substr(0, most);
+    std::replace_if(
+        shown.begin(), shown.end(), [](unsigned char letter) { return letter < ' ' || letter >= 0x7f; }, '?');
+    return '"' + shown + (id_.size() > most ? "...\"" : "\"");
+}
+
+std::string change_of(const Keys& before, const Keys& after) {
+    const auto only_in = [](const Keys& these, const Keys& those) {
+        std::string list;
+        for (const Key& key : these.all()) {
+            if (std::none_of(those.all().begin(), those.all().end(),
+                             [&](const Key& other) { return key.equals(other); })) {
+                list += (list.empty() ? "" : ", ") + key.label();
+            }
+        }
+        return list;
+    };
+    const std::string added = only_in(after, before), removed = only_in(before, after);
+    return (added.empty() ? "" : "added " + added) + (added.empty() || removed.empty() ? "" : "; ") +
+           (removed.empty() ? "" : "removed " + removed);
+}
+
 std::string Keys::add(std::string id, std::unique_ptr<Key::Material> material) {
     if (keys_.size() == most_keys) {
         return "there are more than " + std::to_string(most_keys) + " keys";

@@ -30,6 +30,10 @@ class Key {
     bool fits(Algorithm algorithm) const;
     // Whether `signature` is that of `signed_part`. Secrets are compared in constant time.
     bool verifies(Algorithm algorithm, std::string_view signed_part, std::string_view signature) const;
+    // The same name, and the same secret or public key.
+    bool equals(const Key& other) const;
+    // For the log: the kid in quotes, or what kind of key it is. Never a secret.
+    std::string label() const;
 
     explicit Key(std::string id, std::unique_ptr<Material> material);
 
@@ -55,5 +59,8 @@ class Keys {
 
     std::vector<Key> keys_;
 };
+
+// What is different in `after`: "added "new"; removed "old"". Empty when both hold the same keys.
+std::string change_of(const Keys& before, const Keys& after);
 
 } // namespace token

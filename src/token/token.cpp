@@ -1,6 +1,8 @@
 #include "token/token.hpp"
 
 #include <algorithm>
+#include <cctype>
+#include <charconv>
 #include <cmath>
 #include <set>
 
@@ -85,6 +87,53 @@ struct Times {
     std::optional<double> expires, not_before, issued;
     bool malformed = false; // one of them is no number
 };
+
+// The code unit of four hexadecimal digits behind \\u, which were checked before.
+unsigned code_unit(std::string_view digits) {
+    unsigned value = 0;
+    std::from_chars(digits.data(), digits.data() + 4, value, 16);
+    return value;
+}
+
+// Whether the database's jsonb takes a JSON document: it has no character 0, no half of a surrogate pair, and no number beyond
+// numeric. Otherwise each query with these claims would fail, and look like a database that is not there.
+bool fits_jsonb(std::string_view json) {
+    constexpr std::size_t most_exponent_digits = 5;
+    bool in_text = false;
+    for (std::size_t at = 0; at < json.size(); ++at) {
+        const char letter = json[at];
+        if (letter == '"') {
+            in_text = !in_text;
+        } else if (in_text && letter == '\\') {
+            if (json[++at] != 'u') {
+                continue;
+            }
+            const unsigned first = code_unit(json.substr(at + 1));
+            at += 4;
+            if (first >= 0xD800 && first < 0xDC00) {
+                const std::string_view rest = json.substr(at + 1);
+                const unsigned second = rest.starts_with("\\u") ? code_unit(rest.substr(2)) : 0;
+                if (second < 0xDC00 || second > 0xDFFF) {
+                    return false;
+                }
+                at += 6;
+            } else if (first == 0 || (first >= 0xDC00 && first < 0xE000)) {
+                return false;
+            }
+        } else if (!in_text && (letter == 'e' || letter == 'E') && at > 0 &&
+                   std::isdigit(static_cast<unsigned char>(json[at - 1])) != 0) {
+            const std::size_t from = json.find_first_not_of("+-0", at + 1);
+            const std::size_t digits =
+                from == std::string_view::npos
+                    ? 0
+                    : std::min(json.find_first_not_of("0123456789", from), json.size()) - from;
+            if (digits >= most_exponent_digits) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
 
 Error failure(Failure kind, std::string message) {
     return {kind, std::move(message)};
@@ -221,6 +270,11 @@ std::variant<Claims, Error> verify(std::string_view token, const Keys& keys, con
     if (!are_claims || !audiences_are_texts) {
         return failure(Failure::Malformed, are_claims ? "aud of the token is no text and no array of texts"
                                                       : "claims of the token cannot be read");
+    }
+    if (!fits_jsonb(*claims_text)) {
+        return failure(Failure::Malformed,
+                       "claims of the token hold what no database stores: \\u0000, half of a "
+                       "surrogate pair, or a number with too large an exponent");
     }
     if (std::optional<Error> error = check_claims(claims, times, expected)) {
         return *error;

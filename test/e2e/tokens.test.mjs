@@ -1,6 +1,7 @@
 // Tokens while something goes on with them: renewed, spoiled, expired; and what the settings of tokens say.
 import { test, before, after, describe } from 'node:test'
 import crypto from 'node:crypto'
+import http from 'node:http'
 import { writeFileSync } from 'node:fs'
 import { Stage, assert, member, rawSocket, tenants, token, until, users } from './support.mjs'
 
@@ -85,6 +86,22 @@ describe('tokens', () => {
     assert.ok(channel.system.some((message) => message.status === 'error' && /^JwtSignatureError: /.test(message.message)))
     await client.disconnect()
     clean()
+  })
+
+  test('claims that no database stores are a bad token, not a database that is away', async () => {
+    const socket = await rawSocket(stage)
+    for (const [index, claims] of [{ name: 'a\u0000b' }, { app_metadata: { 'x\u0000': 1 } }, { name: '\ud800' }].entries()) {
+      assert.equal(await snapshot(stage, user(claims)), 401)
+      assert.equal((await stage.post('/functions/v1/widget-realtime-enhanced?action=get_status', {}, user(claims))).status, 401)
+      const topic = `realtime:stored${index}`
+      socket.push(...join(topic, user(claims)))
+      const reply = await socket.find('phx_reply', (m) => m[2] === topic)
+      assert.equal(reply[4].status, 'error')
+      assert.match(reply[4].response.reason, /^MalformedJWT: claims of the token hold what no database stores/)
+    }
+    assert.equal(await snapshot(stage, user({ name: 'a\\u0000b \u{1f600}' })), 200)
+    assert.doesNotMatch(stage.log, /tenants of a caller cannot be looked up/)
+    socket.close()
   })
 
   test('a token of another user for a live channel changes whose rows arrive', async () => {
@@ -208,6 +225,31 @@ describe('settings of tokens', () => {
       const text = part({ alg: 'HS256' }) + '.' + part({ exp: now() + 3600, ...claims, role: 'service_role' })
       assert.equal(await snapshot(stage, text + '.' + crypto.createHmac('sha256', keys[0].pem).update(text).digest('base64url')), 401)
     })()
+  })
+
+  test('an answer of jwks-url that is not 200 or holds no usable key keeps the known keys, and each change of the set is logged by its kids', async () => {
+    const keys = [keyOf('ES256', 'key0'), keyOf('EdDSA', 'key1')]
+    const answers = { good: [200, { keys: [keys[0].jwk] }], empty: [200, { keys: [] }], useless: [200, { keys: [{ kty: 'RSA' }] }], none: [204, ''], moved: [302, { keys: [keys[1].jwk] }], odd: [203, { keys: [keys[1].jwk] }], next: [200, { keys: [keys[1].jwk] }] }
+    let now = 'good', asked = 0
+    const provider = http.createServer((_, answer) => { ++asked; const [status, body] = answers[now]; answer.writeHead(status, { location: '/' }); answer.end(body && JSON.stringify(body)) })
+    await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve))
+    try {
+      await withStage({ 'jwks-url': `http://127.0.0.1:${provider.address().port}/`, 'jwks-refresh': 1 }, async (stage) => {
+        const status = (index) => snapshot(stage, keys[index].sign({ role: 'authenticated', sub: users[0] }))
+        for (const wrong of ['empty', 'useless', 'none', 'moved', 'odd']) {
+          now = wrong
+          const before = asked
+          await until(() => asked >= before + 2, 'the gateway has asked')
+          assert.deepEqual([await status(0), await status(1)], [200, 401], wrong)
+        }
+        for (const why of [/keys: key set at .* holds no usable key; those that are known stay/, /status 204, not 200; those/, /status 302, not 200; those/, /status 203, not 200; those/]) assert.match(stage.log, why)
+        assert.doesNotMatch(stage.log, /removed/)
+        now = 'next'
+        await until(async () => (await status(1)) === 200, 'the new key is known')
+        assert.equal(await status(0), 401)
+        assert.match(stage.log, /keys: added "key1"; removed "key0"; there are 2 now/)
+      })()
+    } finally { provider.close() }
   })
 
   test('issuer, leeway and roles are those of the settings', withStage({ 'jwt-issuer': 'https://id.example,https://id2.example', 'jwt-leeway': 60, 'roles': 'writer=realtime_writer,authenticated=realtime_reader' }, async (stage) => {

@@ -262,6 +262,26 @@ TEST(Token, RefusesWhatAttackersTry) {
     EXPECT_EQ(answer(hs256(good), Keys{}), "there is no key for algorithm HS256");
 }
 
+TEST(Token, ClaimsThatNoDatabaseStoresAreMalformed) {
+    const Keys keys = with_secret();
+    const auto with = [&](const std::string& member) {
+        return answer(hs256(R"({"exp":1800000100,)" + member + "}"), keys);
+    };
+    const std::string refused =
+        "claims of the token hold what no database stores: \\u0000, half of a surrogate "
+        "pair, or a number with too large an exponent";
+    for (const char* member : {R"("sub":"\u0000")", R"("a\u0000":1)", R"("a":{"b":["\\\u0000"]})",
+                               R"("a":"\ud800")", R"("a":"\ud83dx\ude00")", R"("a":"\ude00")",
+                               R"("a":"\ud83d\u0041")", R"("a":1e100000)", R"("a":1E+0999999)"}) {
+        EXPECT_EQ(with(member), refused) << member;
+    }
+    for (const char* member :
+         {R"("a":"\\u0000")", R"("a":"\ud83d\ude00")", R"("a":"\u0041\"\u00e9")", R"("a":1e0000005)",
+          R"("a":-2.5E-99)", R"("a":"1e1000000")", R"("a":"true","b":false)"}) {
+        EXPECT_EQ(with(member), "taken") << member;
+    }
+}
+
 TEST(Token, ChecksTimesAudienceAndIssuer) {
     const Keys keys = with_secret();
     EXPECT_EQ(answer(hs256(R"({"exp":1799999999})"), keys), "Token has expired 1 seconds ago");
@@ -315,6 +335,32 @@ TEST(Keys, AreChosenByTheirNameAndRefusedWhenTheyAreWeak) {
     for (const char* wrong : {"", "{}", "[]", "{\"keys\":5}", "nonsense"}) {
         EXPECT_EQ(keys.add_key_set(wrong), "text is no JSON Web Key Set: it has no array \"keys\"") << wrong;
     }
+}
+
+TEST(Keys, AChangeOfTheSetNamesKeysAndShowsNoSecret) {
+    const auto set_of = [](std::initializer_list<std::pair<const char*, const char*>> list) {
+        Keys keys;
+        for (const auto& [id, letters] : list) {
+            EXPECT_EQ(keys.add_secret(std::string(40, *letters), id), "");
+        }
+        return keys;
+    };
+    EXPECT_EQ(change_of(set_of({}), set_of({})), "");
+    EXPECT_EQ(change_of(set_of({{"a", "x"}, {"b", "y"}}), set_of({{"b", "y"}, {"a", "x"}})), "");
+    EXPECT_EQ(change_of(set_of({{"a", "x"}, {"b", "y"}}), set_of({{"b", "y"}, {"c", "z"}})),
+              "added \"c\"; removed \"a\"");
+    EXPECT_EQ(change_of(set_of({{"a", "x"}}), set_of({{"a", "y"}})), "added \"a\"; removed \"a\"");
+    EXPECT_EQ(change_of(set_of({{"", "x"}}), set_of({{"", "y"}, {"a\n\x7f", "z"}})),
+              "added a secret without kid, \"a??\"; removed a secret without kid");
+    KeyPair one, other;
+    one.key.reset(EVP_EC_gen("P-256"));
+    other.key.reset(EVP_EC_gen("P-256"));
+    Keys before, after;
+    EXPECT_EQ(before.add_pem(one.pem()), "");
+    EXPECT_EQ(after.add_pem(one.pem()), "");
+    EXPECT_EQ(change_of(before, after), "");
+    EXPECT_EQ(after.add_pem(other.pem()), "");
+    EXPECT_EQ(change_of(before, after), "added a P-256 key without kid");
 }
 
 TEST(Keys, AKeyThatNamesItsAlgorithmVerifiesNoOther) {
