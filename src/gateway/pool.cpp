@@ -179,7 +179,8 @@ class Pool::Worker final : public Link {
             }
             return;
         }
-        if (status == PGRES_TUPLES_OK && index_ == answer_index_) {
+        // A statement that returns no rows ends with PGRES_COMMAND_OK.
+        if ((status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) && index_ == answer_index_) {
             answer_.ok = true;
             for (int row = 0; row < PQntuples(result); ++row) {
                 auto& values = answer_.rows.emplace_back();

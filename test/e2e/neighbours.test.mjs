@@ -45,6 +45,8 @@ test('reports say how long messages travel, for event streams what they got, and
   await until(() => stage.sql(`SELECT count(*) FROM realtime_connection_metrics WHERE connection_id LIKE 'conn_%' AND avg_response_time_ms BETWEEN 0 AND 10000 AND last_heartbeat_at <= now()`) > 0, 'a report with the time of a round trip')
   await until(() => stage.sql(`SELECT count(*) FROM realtime_connection_metrics WHERE connection_id LIKE 'sse_%' AND tenant_id = '${tenants[1]}' AND subscription_type = 'orders' AND total_messages_received > 0`) > 0, 'a report of the event stream')
   assert.equal(stage.sql(`SELECT count(*) FROM realtime_connection_metrics WHERE connection_id LIKE 'sse_%' AND tenant_id <> '${tenants[1]}'`), '0')
+  assert.equal(await stage.metric('pg_realtimed_reports_failed_total'), 0, 'what is stored has not failed')
+  assert.doesNotMatch(stage.log, /reports of connections cannot be stored/)
   await stream.body.cancel()
   socket.close()
 }))
