@@ -113,6 +113,7 @@ GATEWAY_SOURCES = \
 	src/gateway/pool.cpp \
 	src/gateway/questions.cpp \
 	src/gateway/gatekeeper.cpp \
+	src/gateway/membership_watch.cpp \
 	src/gateway/check.cpp \
 	src/gateway/gzip.cpp \
 	src/gateway/exchange.cpp \

@@ -13,6 +13,7 @@
 
 #include "gateway/api.hpp"
 #include "gateway/check.hpp"
+#include "gateway/membership_watch.hpp"
 #include "gateway/config.hpp"
 #include "gateway/figures.hpp"
 #include "gateway/log.hpp"
@@ -84,7 +85,8 @@ class Daemon {
           hub_(clock_, questions_, questions_, gatekeeper_, {config_.resume_window, config_.resume_bytes}),
           server_(loop_, config_, hub_), replication_(loop_, resolver_, config_, hub_),
           figures_(server_, pool_, replication_, hub_, config_),
-          api_(server_, pool_, questions_, gatekeeper_, figures_), reporter_(server_, pool_) {
+          api_(server_, pool_, questions_, gatekeeper_, figures_), reporter_(server_, pool_),
+          memberships_(hub_, pool_, questions_) {
         server_.set_handler(api_);
         hub_.on_refused = [this](std::string_view what, std::string_view topic, std::string_view reason) {
             log_refusal(what, topic, reason);
@@ -174,7 +176,8 @@ class Daemon {
     }
 
     void tick() {
-        for (const std::string& fault : {guarded([&] { hub_.tick(); }), guarded([&] { reporter_.tick(); })}) {
+        for (const std::string& fault : {guarded([&] { hub_.tick(); }), guarded([&] { reporter_.tick(); }),
+                                         guarded([&] { memberships_.tick(); })}) {
             if (!fault.empty()) {
                 spdlog::error("regular work: {}", fault);
             }
@@ -259,6 +262,7 @@ class Daemon {
                 std::_Exit(0);
             },
             last_milliseconds, 0);
+    MembershipWatch memberships_;
         uv_unref(reinterpret_cast<uv_handle_t*>(&last_));
     }
 

@@ -109,6 +109,16 @@ class Pool::Worker final : public Link {
         flush();
     }
 
+    void look_for_extension() {
+        stale_ = is_busy();
+        if (is_free()) {
+            ready_ = false;
+            connecting_ = true; // as at the beginning
+            began_ = seconds(loop_);
+            on_connected();
+        }
+    }
+
     void abandon(const std::string& why) {
         if (question_) {
             finish(failed("08006", why));
@@ -210,12 +220,15 @@ class Pool::Worker final : public Link {
     void finish(Answer answer) {
         auto done = std::move(question_->done);
         question_.reset();
+        if (stale_) {
+            look_for_extension();
+        }
         done(std::move(answer));
         pool_.hand_out();
     }
 
     void on_lost(const std::string& why) override {
-        connecting_ = ready_ = unsent_ = false;
+        connecting_ = ready_ = unsent_ = stale_ = false;
         names_.clear();
         retry_at_ = seconds(loop_) + retry_seconds;
         if (pool_.problem_ != why && !pool_.stopped_) {
@@ -232,7 +245,8 @@ class Pool::Worker final : public Link {
     std::unordered_map<std::string, std::string> names_; // of prepared statements
     std::uint64_t last_name_ = 0;
     int index_ = 0, answer_index_ = 0; // of the results of a question
-    bool ready_ = false, connecting_ = false, installed_ = false, unsent_ = false;
+    bool ready_ = false, connecting_ = false, installed_ = false, unsent_ = false,
+         stale_ = false; // looks for the extension before its next question
     double retry_at_ = 0, began_ = 0;
 };
 
@@ -282,6 +296,12 @@ void Pool::stop() {
         waiting->question.done(failed("08006", "the gateway ends"));
     }
     workers_.clear();
+}
+
+void Pool::look_for_extension() {
+    for (const auto& worker : workers_) {
+        worker->look_for_extension();
+    }
 }
 
 bool Pool::any_connected() const {

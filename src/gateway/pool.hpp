@@ -52,6 +52,9 @@ class Pool {
     bool any_connected() const;
     std::size_t waiting() const { return queue_.size(); } // in all lines
     std::size_t busy() const;
+    // The extension is in another schema, or was made anew: each connection looks where it is before its next question.
+    void look_for_extension();
+
     const std::string& problem() const { return problem_; }
 
   private:

@@ -6,9 +6,23 @@ namespace gateway {
 
 namespace {
 
+// Without a snapshot nobody counts as a member: of a table that is not logged the stream would not tell who leaves.
 constexpr const char* tenants_statement =
-    "SELECT pg_catalog.pg_current_snapshot()::text, t::text "
+    "SELECT CASE WHEN (SELECT c.relpersistence FROM pg_catalog.pg_class c WHERE c.oid = "
+    "pg_catalog.to_regclass('tenant_memberships')) = 'p' THEN pg_catalog.pg_current_snapshot()::text END, "
+    "t::text "
     "FROM (SELECT 1) one LEFT JOIN pg_catalog.unnest(realtime_tenant_ids()) t ON true";
+
+// Asked by names of the catalogs only, because what is looked for may be in another schema by now.
+constexpr const char* memberships_statement =
+    "SELECT n.nspname, (SELECT pg_catalog.concat_ws(' ', e.oid, c.oid, c.relfilenode, c.relkind, "
+    "c.relpersistence, "
+    "(SELECT pg_catalog.string_agg(pg_catalog.concat_ws(' ', a.attnum, a.atttypid, a.attname), ',' ORDER BY "
+    "a.attnum) "
+    "FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)) "
+    "FROM pg_catalog.pg_class c WHERE c.relnamespace = n.oid AND c.relname = 'tenant_memberships') "
+    "FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace "
+    "WHERE e.extname = 'pg_realtime'";
 
 // Every registered table with its columns, one row a column. A domain counts as its base type, as in the stream.
 constexpr const char* tables_statement =
@@ -63,7 +77,11 @@ Question Questions::about_tenants(const hub::Identity& identity,
             // Everybody is asked for, once and again, as long as it is so.
             if (!said_) {
                 said_ = true;
-                spdlog::error("tenants of a caller cannot be looked up: {}", answer.message);
+                spdlog::error(
+                    "tenants of a caller cannot be looked up: {}",
+                    answer.ok
+                        ? "tenant_memberships is no logged table, so the stream does not tell who leaves"
+                        : answer.message);
             }
             done(std::nullopt);
             return;
@@ -90,6 +108,24 @@ void Questions::find_only_tenant(std::function<void(std::optional<std::string>)>
             spdlog::error("tenants cannot be read: {}", answer.message);
         }
         done(answer.ok && answer.rows.size() == 1 ? answer.rows[0][0] : std::nullopt);
+    };
+    pool_.ask(std::move(question));
+}
+
+void Questions::describe_memberships(std::function<void(std::optional<MembershipTable>)> done) {
+    Question question;
+    question.statement = memberships_statement;
+    question.line = QuestionLine::LookUp;
+    question.done = [done = std::move(done)](const Answer& answer) {
+        if (!answer.ok) {
+            done(std::nullopt);
+            return;
+        }
+        MembershipTable table;
+        if (!answer.rows.empty()) {
+            table = {answer.rows[0][0].value_or(""), answer.rows[0][1].value_or("")};
+        }
+        done(std::move(table));
     };
     pool_.ask(std::move(question));
 }

@@ -95,10 +95,19 @@ void Hub::note_head(protocol::Cursor cursor) {
 }
 
 void Hub::on_change(const stream::Change& change) {
+bool Hub::note_membership_table(const std::shared_ptr<const stream::Relation>& table) {
+    const auto before = std::exchange(membership_table_, table);
+    return before != nullptr && before != table &&
+           (before->id != table->id || before->columns_json != table->columns_json);
+}
+
     ++counters.changes;
     if (change.relation != nullptr && change.relation->table == "tenant_memberships" &&
         change.relation->schema == extension_schema) {
         people.on_membership(change, now());
+        if (note_membership_table(change.relation)) {
+            people.forget(); // what was known was said by another table
+        }
     }
     const std::optional<stream::Scope> scope = stream::scope_of(change);
     if (!scope) {

@@ -151,6 +151,8 @@ class Hub final : public stream::Sink {
     People people;
     BindingKinds kinds;
     stream::History history;
+    // Whether it is another table, or has other columns, than before.
+    bool note_membership_table(const std::shared_ptr<const stream::Relation>& table);
     Gatekeeper& gatekeeper;
     Limits limits;
     Counters counters;
@@ -167,6 +169,7 @@ class Hub final : public stream::Sink {
     Catalog& catalog_;
     Tables tables_;
     bool tables_known_ = false, refresh_wanted_ = false;
+    std::shared_ptr<const stream::Relation> membership_table_; // of the last change of memberships
     std::uint64_t refreshes_ = 0, tables_version_ = 0; // questions asked, and answered: one at a time
     std::vector<std::pair<std::uint64_t, std::function<void()>>> after_refresh_;
     double tables_time_ = -1e9;
