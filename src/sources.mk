@@ -98,7 +98,8 @@ HUB_SOURCES = \
 
 # What of the gateway knows neither sockets nor clock, so that it can be tested like the other rooms.
 GATEWAY_PURE_SOURCES = \
-	src/gateway/database_hosts.cpp
+	src/gateway/database_hosts.cpp \
+	src/gateway/log_limiter.cpp
 
 GATEWAY_SOURCES = \
 	src/gateway/read_file.cpp \
@@ -112,10 +113,11 @@ GATEWAY_SOURCES = \
 	src/gateway/replication.cpp \
 	src/gateway/pool.cpp \
 	src/gateway/questions.cpp \
-	src/gateway/gatekeeper.cpp \
 	src/gateway/membership_watch.cpp \
+	src/gateway/gatekeeper.cpp \
 	src/gateway/check.cpp \
 	src/gateway/gzip.cpp \
+	src/gateway/dashboard.cpp \
 	src/gateway/exchange.cpp \
 	src/gateway/request_rates.cpp \
 	src/gateway/send_queue.cpp \
@@ -129,6 +131,7 @@ GATEWAY_SOURCES = \
 	src/gateway/endpoints.cpp \
 	src/gateway/functions.cpp \
 	src/gateway/reporter.cpp \
+	src/gateway/systemd.cpp \
 	src/gateway/main.cpp
 
 PG_SOURCES = \

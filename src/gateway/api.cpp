@@ -1,8 +1,6 @@
 #include "gateway/api.hpp"
 
 #include <algorithm>
-#include <fstream>
-#include <sstream>
 
 #include "gateway/address.hpp"
 #include "gateway/figures.hpp"
@@ -31,16 +29,6 @@ std::string bearer_token(const web::RequestHead& head, const web::Query& query) 
         }
     }
     return std::string(query.value("apikey").value_or(""));
-}
-
-std::string_view content_type_of(std::string_view name) {
-    const auto ends = [&](std::string_view end) { return name.ends_with(end); };
-    return ends(".html")   ? "text/html; charset=utf-8"
-           : ends(".js")   ? "text/javascript; charset=utf-8"
-           : ends(".css")  ? "text/css; charset=utf-8"
-           : ends(".svg")  ? "image/svg+xml"
-           : ends(".json") ? "application/json"
-                           : "application/octet-stream";
 }
 
 // The function that a path means, with or without "functions/v1" in front; empty when it is none.
@@ -156,6 +144,9 @@ hub::IdentityPointer Api::caller(Exchange& exchange, const web::Query& query) {
         return nullptr;
     }
     auto identity = std::get<hub::IdentityPointer>(result);
+    if (!identity->subject.empty()) {
+        exchange.set_account("user " + identity->subject);
+    }
     if (!identity->subject.empty() && too_many("user " + identity->subject)) {
         return nullptr;
     }
@@ -177,6 +168,7 @@ void Api::handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) {
     const web::RequestHead& head = exchange->head();
     const bool is_probe = head.path() == "/healthz" || head.path() == "/readyz";
     const std::string who = sender_of(*exchange);
+    exchange->set_account(who);
     if (!is_probe && !server_.may_request(who)) {
         refuse_for_rate(*exchange, who);
         return;
@@ -279,35 +271,33 @@ void Api::handle_probe(Exchange& exchange, std::string_view name, const web::Que
 }
 
 void Api::handle_dashboard(Exchange& exchange, const Segments& path) {
-    const std::string& folder = server_.config().dashboard;
-    if (folder.empty()) {
+    if (dashboard_.empty()) {
         exchange.fail(404, "not_found", "there is no dashboard", "Name its folder in the setting dashboard.");
         return;
     }
-    std::string file = folder;
-    for (std::size_t index = 1; index < path.size(); ++index) {
-        // Nothing outside of the folder.
-        if (path[index].starts_with('.') || path[index].find('/') != std::string::npos) {
-            exchange.fail(404, "not_found", "there is no such file");
-            return;
-        }
-        file += '/' + path[index];
-    }
-    const std::size_t slash = file.rfind('/');
-    if (path.size() == 1 || file.find('.', slash) == std::string::npos) {
-        file = folder + "/index.html"; // its own addresses belong to the page
-    }
-    std::ifstream input(file, std::ios::binary);
-    std::ostringstream text;
-    text << input.rdbuf();
-    if (!input) {
+    const Dashboard::File* file = dashboard_.find(path);
+    if (file == nullptr) {
         exchange.fail(404, "not_found", "there is no such file");
         return;
     }
     Reply reply;
-    reply.content_type = content_type_of(file);
-    reply.body = text.str();
+    reply.content_type = file->content_type;
+    reply.shared_body = file->plain;
+    if (file->packed) {
+        reply.headers.emplace_back("Vary", "Accept-Encoding");
+        if (exchange.head().header_has("accept-encoding", "gzip")) {
+            reply.shared_body = file->packed;
+            reply.headers.emplace_back("Content-Encoding", "gzip");
+        }
+    }
     exchange.reply(std::move(reply));
+}
+
+void Api::load_dashboard() {
+    if (const std::string fault = dashboard_.load(server_.config().dashboard); !fault.empty()) {
+        spdlog::error("{}; {}", fault,
+                      dashboard_.empty() ? "there is no dashboard" : "what was read before is served");
+    }
 }
 
 } // namespace gateway

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "gateway/dashboard.hpp"
 #include "gateway/gatekeeper.hpp"
 #include "gateway/pool.hpp"
 #include "gateway/questions.hpp"
@@ -23,6 +24,8 @@ class Api final : public Handler {
     void handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) override;
     bool is_websocket_path(std::string_view path) const override;
     std::size_t body_limit(const web::RequestHead& head) override;
+    // Reads the files of the dashboard; again behind a change of settings.
+    void load_dashboard();
 
   private:
     using Segments = std::vector<std::string>;
@@ -50,6 +53,7 @@ class Api final : public Handler {
     Questions& questions_;
     TokenGatekeeper& gatekeeper_;
     Figures& figures_;
+    Dashboard dashboard_;
 };
 
 // 429 with Retry-After.

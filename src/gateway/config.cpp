@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <libpq-fe.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cctype>
@@ -34,7 +35,8 @@ class Settings {
     void add_all() {
         Config& c = config_;
         group("Database");
-        add("database-url", c.database_url, "libpq connection string or URL of the database");
+        add("database-url", c.database_url,
+            "libpq connection string or URL of the database; one with a password is refused as a flag");
         add("slot", c.slot, "name of the replication slot; made when it does not exist");
         add("publication", c.publication, "publications to stream, separated by commas");
         add("recreate-lost-slot", c.recreate_lost_slot,
@@ -44,6 +46,11 @@ class Settings {
         add("pool-size", c.pool_size, "connections for functions and look-ups", {1, 100});
         add("query-timeout", c.query_timeout, "longest time of a function, in milliseconds", {1, day * 1000});
         add("queue-length", c.queue_length, "requests that may wait for a connection");
+        add("queries-per-caller", c.queries_per_caller,
+            "functions and snapshots of one user, and of one tenant, that run at the same time; 0 for two "
+            "less than "
+            "pool-size, at least one",
+            or_none);
 
         group("Network");
         add("listen", c.listen,
@@ -115,6 +122,13 @@ class Settings {
             "channel",
             seconds);
         add("join-timeout", c.limits.join_timeout,
+        add("answer-bytes", c.answer_bytes, "bytes of all answers to requests that wait to be taken",
+            {1, megabyte * megabyte});
+        add("user-answer-bytes", c.user_answer_bytes,
+            "of them, of one user, and of one address without a token", {1, megabyte * megabyte});
+        add("answer-bytes-per-second", c.answer_bytes_per_second,
+            "at which an answer has to be taken, behind stall-timeout; a slower connection is closed",
+            {1, 1e9});
             "seconds until a join is answered, unless the client says how long it waits", {0.01, day});
         add("idle-timeout", c.idle_timeout, "seconds without a message of a client", seconds);
         add("stall-timeout", c.stall_timeout,
@@ -237,6 +251,44 @@ std::string fault_of(const Config& config) {
         return "database-url is no connection string or URL as libpq reads them; characters of a password "
                "may "
                "have to be written as %XX (it is not shown, because it may hold one)";
+// Whether a connection string holds a secret.
+bool has_password(const std::string& url) {
+    PQconninfoOption* const options = PQconninfoParse(url.c_str(), nullptr);
+    bool has = false;
+    for (const PQconninfoOption* option = options; option != nullptr && option->keyword != nullptr;
+         ++option) {
+        const std::string_view keyword = option->keyword;
+        const bool secret =
+            keyword == "password" || keyword == "sslpassword" || keyword == "oauth_client_secret";
+        has = has || (secret && option->val != nullptr && *option->val != '\0');
+    }
+    PQconninfoFree(options);
+    return has;
+}
+
+// Flags are seen by every user of the machine, in ps and in /proc.
+bool shows_password(int argc, const char* const* argv) {
+    const std::string flag = "--database-url";
+    for (int index = 1; index < argc; ++index) {
+        const std::string argument = argv[index];
+        if ((argument == flag && index + 1 < argc && has_password(argv[index + 1])) ||
+            (argument.starts_with(flag + "=") && has_password(argument.substr(flag.size() + 1)))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Of a file that holds a password; empty when others cannot read it.
+std::string warning_about(const std::string& file, const std::string& url) {
+    struct stat status {};
+    constexpr unsigned others = S_IRGRP | S_IROTH;
+    return has_password(url) && stat(file.c_str(), &status) == 0 && (status.st_mode & others) != 0
+               ? "pg_realtimed: warning: file \"" + file +
+                     "\" holds a password of the database and can be read by other users; make its mode 0600"
+               : std::string();
+}
+
     }
     if (!is_slot_name(config.slot)) {
         return "slot \"" + config.slot + "\" is no name of a slot: up to 63 of a-z, 0-9 and _";
@@ -300,10 +352,24 @@ Parsed parse_config(int argc, const char* const* argv) {
     // Not a flag: everybody sees those.
     if (const char* secret = std::getenv("PG_REALTIMED_JWT_SECRET")) {
         config.jwt_secret = secret;
+    if (shows_password(argc, argv)) {
+        std::cerr << "pg_realtimed: database-url holds a password, which every user of the machine sees when "
+                     "it is a flag; "
+                     "set the environment variable PG_REALTIMED_DATABASE_URL, the key database-url of a file "
+                     "for --config "
+                     "(mode 0600), or a password file of libpq (PGPASSFILE)\n";
+        return {std::nullopt, 2};
+    }
+    const std::string url_before = config.database_url;
     }
     if (const std::string fault = fault_of(config); !fault.empty()) {
         std::cerr << "pg_realtimed: " << fault << '\n';
         return {std::nullopt, 2};
+    if (config.database_url != url_before) {
+        if (const std::string warning = warning_about(file, config.database_url); !warning.empty()) {
+            std::cerr << warning << '\n';
+        }
+    }
     }
     for (std::string& proxy : config.proxies) {
         proxy = address_in(proxy);

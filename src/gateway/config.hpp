@@ -37,6 +37,8 @@ struct Config {
     unsigned pool_size = 4;
     unsigned query_timeout = 10'000; // ms
     std::size_t queue_length = 1000;
+    std::size_t queries_per_caller =
+        0; // at the same time, of one user and of one tenant; 0: RunningQuota::default_for()
 
     hub::Limits limits;
     std::size_t max_connections = 20'000;
@@ -48,6 +50,10 @@ struct Config {
     std::size_t send_queue_bytes = 1024 * 1024;
     std::size_t message_bytes = 1'000'000;
     std::size_t body_bytes = 1024 * 1024;
+    std::size_t answer_bytes = 256ULL * 1024 * 1024; // of all answers that wait to be taken
+    std::size_t user_answer_bytes =
+        64ULL * 1024 * 1024; // of them, of one user, or of one address without a token
+    std::size_t answer_bytes_per_second = 16 * 1024; // at which an answer has to be taken at least
     std::size_t snapshot_rows = 10'000;
     std::size_t snapshot_bytes = 16ULL * 1024 * 1024;
     unsigned handshake_timeout = 10; // s

@@ -278,6 +278,11 @@ void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::
         fail_for_now(*exchange, "the replication slot is not read now");
         return;
     }
+    if (!server_.has_room_for_answer(exchange->account())) {
+        ++server_.counters.answers_refused;
+        fail_for_now(*exchange, "too many bytes of answers wait to be taken");
+        return;
+    }
     const std::string table(query.value("table").value_or(""));
     const std::string schema(query.value("schema").value_or("public"));
     const auto* description = hub.table(schema, table);

@@ -15,7 +15,8 @@ namespace {
 constexpr std::size_t worth_compressing = 1024;         // bytes of an answer
 constexpr std::size_t worth_another_thread = 64 * 1024; // compressing less does not hold anybody up
 
-void take_compressed(Reply& reply, std::string&& packed) {
+void take_compressed(Reply& reply, AnswerCharge& charge, std::string&& packed) {
+    charge.shrink_to(packed.size());
     reply.body = std::move(packed);
     reply.headers.emplace_back("Content-Encoding", "gzip");
     reply.headers.emplace_back("Vary", "Accept-Encoding");
@@ -58,14 +59,22 @@ void Exchange::reply(Reply reply) {
     if (socket_ == nullptr) {
         return;
     }
+    if (!socket_->server().may_answer(account_, reply.body.size())) {
+        reply = error_reply(503, "unavailable", "too many bytes of answers wait to be taken",
+                            "The settings answer-bytes and user-answer-bytes are the limits.", id_);
+        reply.headers.emplace_back("Retry-After", "1");
+    } else {
+        charge_ = AnswerCharge(socket_->server().answers(), account_, reply.body.size());
+    }
     reply.headers.emplace_back("X-Request-Id", id_);
-    if (reply.body.size() < worth_compressing || !head_.header_has("accept-encoding", "gzip")) {
+    if (reply.shared_body || reply.body.size() < worth_compressing ||
+        !head_.header_has("accept-encoding", "gzip")) {
         send(reply);
         return;
     }
     if (reply.body.size() < worth_another_thread) {
         if (std::string packed; gzip(reply.body, packed)) {
-            take_compressed(reply, std::move(packed));
+            take_compressed(reply, charge_, std::move(packed));
         }
         send(reply);
         return;
@@ -94,7 +103,7 @@ void Exchange::reply(Reply reply) {
         [](uv_work_t* work, int) {
             const std::unique_ptr<Job> mine(static_cast<Job*>(work->data));
             if (mine->done) {
-                take_compressed(mine->reply, std::move(mine->packed));
+                take_compressed(mine->reply, mine->exchange->charge_, std::move(mine->packed));
             }
             mine->exchange->send(mine->reply);
         });
@@ -102,8 +111,9 @@ void Exchange::reply(Reply reply) {
 
 void Exchange::send(const Reply& reply) {
     if (socket_ != nullptr) {
-        socket_->answer(head_, reply);
+        socket_->answer(head_, reply, std::move(charge_));
     }
+    charge_.shrink_to(0);
 }
 
 void Exchange::fail(int status, std::string_view code, std::string_view message, std::string_view hint) {

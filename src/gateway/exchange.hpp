@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "gateway/answer_budget.hpp"
+#include "hub/frame.hpp"
 #include "web/query.hpp"
 #include "web/request_head.hpp"
 #include "web/response.hpp"
@@ -19,6 +21,7 @@ class Server;
 struct Reply {
     int status = 200;
     std::string body;
+    hub::FramePointer shared_body; // instead of `body`, as it goes out: kept in memory by somebody else
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers;
 };
@@ -36,8 +39,11 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     const std::string& body() const { return body_; }
     const std::string& id() const { return id_; } // request id: the client's x-request-id, or ours
     std::string_view peer() const { return peer_; }
+    // On whose account the answer waits until it is taken.
+    const std::string& account() const { return account_; }
+    void set_account(std::string account) { account_ = std::move(account); }
 
-    // Large answers are compressed first, beside the loop.
+    // Large answers are compressed first, beside the loop. One for which there is no room becomes a 503 (AnswerBudget).
     void reply(Reply reply);
     void fail(int status, std::string_view code, std::string_view message, std::string_view hint = {});
     bool answered() const { return answered_; }
@@ -50,7 +56,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
     Socket* socket_; // null when it is gone
     web::RequestHead head_;
-    std::string body_, id_, peer_;
+    std::string body_, id_, peer_, account_;
+    AnswerCharge charge_; // of the answer, until the socket has it
     bool answered_ = false;
 };
 

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <map>
 
+#include "gateway/log.hpp"
 #include "gateway/socket.hpp"
 
 namespace gateway {
@@ -247,7 +248,10 @@ std::string Figures::text(bool with_tenants) const {
                   {"idle", server.idle_closed},
                   {"connection_limit", server.refused},
                   {"message_limit", hub.message_limits},
-                  {"rate_limit", server.rate_limited}});
+                  {"rate_limit", server.rate_limited},
+                  {"answer_limit", server.answers_refused}});
+    page.gauge("pg_realtimed_answer_bytes", "Bytes of answers to requests that wait to be taken.",
+               static_cast<double>(server_.answers()->bytes()));
     page.counter("pg_realtimed_requests_total", "HTTP requests.", server.requests);
     page.counter("pg_realtimed_upgrades_total", "WebSockets.", server.upgrades);
     page.counter("pg_realtimed_frames_sent_total", "Messages queued at sockets.", server.frames_out);
@@ -264,3 +268,5 @@ std::string Figures::text(bool with_tenants) const {
 }
 
 } // namespace gateway
+    page.counter("pg_realtimed_log_lines_suppressed_total",
+                 "Lines of the log that were left out because many were similar.", suppressed_log_lines());

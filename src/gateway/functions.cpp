@@ -162,6 +162,7 @@ void Api::handle_function(const std::shared_ptr<Exchange>& exchange, std::string
     question.claims = identity->claims;
     question.tenant_claim = server_.config().tenant_claim;
     question.owner = identity->subject.empty() ? std::string(exchange->peer()) : identity->subject;
+    question.tenants = tenants;
     question.abandoned = [exchange] { return exchange->abandoned(); };
     question.done = [this, exchange, named = identity->every_tenant ? tenants : std::vector<std::string>()](
                         const Answer& answer) {

@@ -22,5 +22,9 @@ template <class Action> std::string guarded(Action&& action) {
 }
 
 void set_up_log(const Config& config);
+// Says how many similar lines were left out (LogLimiter); call it from time to time.
+void write_log_summaries();
+// Lines that were left out, since the beginning.
+std::uint64_t suppressed_log_lines();
 
 } // namespace gateway

@@ -1,26 +1,24 @@
 // pg_realtimed: the daemon.
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
-#include <cstring>
 #include <iostream>
 #include <utility>
 
 #include "gateway/api.hpp"
 #include "gateway/check.hpp"
-#include "gateway/membership_watch.hpp"
 #include "gateway/config.hpp"
 #include "gateway/figures.hpp"
 #include "gateway/log.hpp"
+#include "gateway/membership_watch.hpp"
 #include "gateway/questions.hpp"
 #include "gateway/replication.hpp"
 #include "gateway/reporter.hpp"
 #include "gateway/server.hpp"
+#include "gateway/systemd.hpp"
 #include "web/error.hpp"
 
 namespace gateway {
@@ -41,27 +39,6 @@ class LoopClock final : public hub::Clock {
         return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
     }
 };
-
-// sd_notify(3) without the library: one datagram to the socket that systemd names.
-void notify_systemd(const char* state) {
-    const char* path = std::getenv("NOTIFY_SOCKET");
-    sockaddr_un address{};
-    if (path == nullptr || std::strlen(path) >= sizeof(address.sun_path) ||
-        (path[0] != '/' && path[0] != '@')) {
-        return;
-    }
-    address.sun_family = AF_UNIX;
-    std::strcpy(address.sun_path, path);
-    if (path[0] == '@') {
-        address.sun_path[0] = '\0';
-    }
-    const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (socket >= 0) {
-        sendto(socket, state, std::strlen(state), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address),
-               static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path)));
-        ::close(socket);
-    }
-}
 
 // Each client is a file descriptor.
 void raise_file_limit(std::size_t wanted) {
@@ -97,6 +74,7 @@ class Daemon {
         if (const std::string fault = gatekeeper_.load(); !fault.empty()) {
             return fail(fault);
         }
+        api_.load_dashboard();
         raise_file_limit(config_.max_connections + other_files);
         if (const std::string fault = server_.listen(); !fault.empty()) {
             return fail(fault);
@@ -182,6 +160,8 @@ class Daemon {
                 spdlog::error("regular work: {}", fault);
             }
         }
+        write_log_summaries();
+        watchdog_.tick(clock_.now());
         if (draining_ && (server_.sockets().empty() || clock_.now() > drain_until_)) {
             end();
         }
@@ -228,6 +208,7 @@ class Daemon {
             set_up_log(config_);
             raise_file_limit(config_.max_connections + other_files);
             server_.reload();
+            api_.load_dashboard();
             if (const std::string fault = gatekeeper_.reload(); !fault.empty()) {
                 spdlog::error("keys: {}; those that are known stay", fault);
             }
@@ -262,7 +243,6 @@ class Daemon {
                 std::_Exit(0);
             },
             last_milliseconds, 0);
-    MembershipWatch memberships_;
         uv_unref(reinterpret_cast<uv_handle_t*>(&last_));
     }
 
@@ -271,6 +251,7 @@ class Daemon {
     Config config_;
     uv_loop_t* loop_;
     LoopClock clock_;
+    Watchdog watchdog_;
     TokenGatekeeper gatekeeper_;
     Resolver resolver_;
     Pool pool_;
@@ -281,6 +262,7 @@ class Daemon {
     Figures figures_;
     Api api_;
     Reporter reporter_;
+    MembershipWatch memberships_;
     uv_timer_t tick_{}, replay_{}, last_{};
     uv_prepare_t before_waiting_{};
     uv_signal_t terminate_{}, interrupt_{}, reload_{};

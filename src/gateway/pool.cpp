@@ -386,6 +386,14 @@ void Pool::hand_out() {
     }
 }
 
+std::vector<std::string> Pool::accounts_of(const Question& question) {
+    std::vector<std::string> accounts{"caller " + question.owner};
+    for (const std::string& tenant : question.tenants) {
+        accounts.push_back("tenant " + tenant);
+    }
+    return accounts;
+}
+
 // What a free connection is to ask. Joins wait for look-ups, and must not wait for functions that take long: the last connection
 // is not for these.
 std::optional<Question> Pool::next() {
@@ -395,12 +403,27 @@ std::optional<Question> Pool::next() {
         const auto taken = std::count_if(workers_.begin(), workers_.end(), [](const auto& worker) {
             return worker->is_busy() && !worker->is_looking_up();
         });
-        auto waiting = queue_.pop(ready > 1 && taken + 1 >= ready);
+        const std::size_t most = config_.queries_per_caller != 0
+                                     ? config_.queries_per_caller
+                                     : RunningQuota::default_for(config_.pool_size);
+        auto waiting = queue_.pop(ready > 1 && taken + 1 >= ready, [&](const Waiting& one) {
+            return running_.has_room(accounts_of(one.question), most);
+        });
         if (!waiting) {
             return std::nullopt;
         }
         if (!waiting->question.abandoned || !waiting->question.abandoned()) {
-            return std::move(waiting->question);
+            Question& question = waiting->question;
+            if (question.line == QuestionLine::Caller) {
+                auto accounts = accounts_of(question);
+                running_.begin(accounts);
+                question.done = [this, accounts = std::move(accounts),
+                                 done = std::move(question.done)](Answer answer) {
+                    running_.end(accounts);
+                    done(std::move(answer));
+                };
+            }
+            return std::move(question);
         }
         waiting->question.done(failed("57014", "nobody waits for the answer any more"));
     }

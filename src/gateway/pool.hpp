@@ -12,6 +12,7 @@
 #include "gateway/config.hpp"
 #include "gateway/link.hpp"
 #include "gateway/question_lines.hpp"
+#include "gateway/running_quota.hpp"
 
 namespace gateway {
 
@@ -32,6 +33,8 @@ struct Question {
     bool read_only = false;
     QuestionLine line = QuestionLine::Caller;
     std::string owner; // of a caller's: on whose account it waits; nobody may fill the line alone
+    std::vector<std::string>
+        tenants; // of a caller's: those that it names; together with the owner, on whose account it runs
     std::function<bool()>
         abandoned; // whether nobody wants the answer any more; then it is not asked. May be empty
     std::function<void(Answer)> done; // never called at once
@@ -49,12 +52,12 @@ class Pool {
     void stop();
     void ask(Question question);
 
-    bool any_connected() const;
-    std::size_t waiting() const { return queue_.size(); } // in all lines
-    std::size_t busy() const;
     // The extension is in another schema, or was made anew: each connection looks where it is before its next question.
     void look_for_extension();
 
+    bool any_connected() const;
+    std::size_t waiting() const { return queue_.size(); } // in all lines
+    std::size_t busy() const;
     const std::string& problem() const { return problem_; }
 
   private:
@@ -65,6 +68,7 @@ class Pool {
     std::optional<Question> next();
     void refuse(Question question, const char* why);
     bool take_account(Question& question);
+    static std::vector<std::string> accounts_of(const Question& question);
 
     uv_loop_t* loop_;
     Resolver& resolver_;
@@ -76,6 +80,7 @@ class Pool {
     };
     QuestionLines<Waiting> queue_;                             // each line is at most queue-length long
     std::unordered_map<std::string, std::size_t> outstanding_; // questions by their owner
+    RunningQuota running_;
     uv_timer_t* tick_;
     std::string problem_;
     bool stopped_ = false;

@@ -1,6 +1,7 @@
 // In which order questions get a connection: three lines, of which that of the callers is one line for each owner.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -38,27 +39,25 @@ template <class Item> class QuestionLines {
 
     // What is next, or nothing.
     std::optional<Item> pop(bool only_look_ups) {
+        return pop(only_look_ups, [](const Item&) { return true; });
+    }
+
+    // The same. Of the callers' items one for which `may` is not true keeps its place, and holds up nobody behind it.
+    template <class May> std::optional<Item> pop(bool only_look_ups, May may) {
         if (!look_ups_.empty()) {
             return first_of(look_ups_);
         }
         if (only_look_ups) {
             return std::nullopt;
         }
-        const bool report = !reports_.empty() && (!report_before_ || turns_.empty());
-        report_before_ = report;
-        if (report) {
-            return first_of(reports_);
+        if (reports_.empty() || report_before_) {
+            if (std::optional<Item> item = next_of_callers(may)) {
+                report_before_ = false;
+                return item;
+            }
         }
-        if (turns_.empty()) {
-            return std::nullopt;
-        }
-        std::string owner = std::move(turns_.front());
-        turns_.pop_front();
-        Item item = first_of_owner(owner);
-        if (callers_.contains(owner)) {
-            turns_.push_back(std::move(owner));
-        }
-        return item;
+        report_before_ = !reports_.empty();
+        return reports_.empty() ? std::nullopt : std::optional(first_of(reports_));
     }
 
     // One of those that have waited longest in their line and of which `what` is true, or nothing.
@@ -93,6 +92,28 @@ template <class Item> class QuestionLines {
         Item item = std::move(line.front());
         line.pop_front();
         return item;
+    }
+
+    template <class May> std::optional<Item> next_of_callers(May may) {
+        for (auto turn = turns_.begin(); turn != turns_.end(); ++turn) {
+            std::deque<Item>& own = callers_[*turn];
+            const auto found = std::find_if(own.begin(), own.end(), may);
+            if (found == own.end()) {
+                continue;
+            }
+            Item item = std::move(*found);
+            own.erase(found);
+            --caller_count_;
+            std::string owner = std::move(*turn);
+            turns_.erase(turn);
+            if (own.empty()) {
+                callers_.erase(owner);
+            } else {
+                turns_.push_back(std::move(owner));
+            }
+            return item;
+        }
+        return std::nullopt;
     }
 
     Item first_of_owner(const std::string& owner) {

@@ -40,6 +40,10 @@ void write_u64(char* at, std::uint64_t value) {
     }
 }
 
+// A walsender whose client takes nothing cannot end, not even when it is told to, and the checkpointer that invalidates the slot
+// waits for it. The kernel gives the connection up instead, if it is one of TCP.
+constexpr const char* ends_frozen = "-c tcp_user_timeout=60s";
+
 constexpr const char* slot_waits = "the server makes the slot when the transactions that write now have "
                                    "ended; look for old ones in pg_stat_activity";
 
@@ -118,7 +122,8 @@ void Replication::on_tick() {
             connect_began_ = now;
             connect(config_.database_url, {{"replication", "database"},
                                            {"application_name", "pg_realtimed"},
-                                           {"connect_timeout", "10"}});
+                                           {"connect_timeout", "10"},
+                                           {"options", ends_frozen}});
         } else if (retry_at_ > 1e17 && now - connect_began_ > connect_ends) {
             give_up(too_slow());
         }
@@ -162,14 +167,14 @@ void Replication::on_lost(const std::string& why) {
         spdlog::error("replication: {}{}", was_streaming ? "the stream ended: " : "", why);
     }
     problem_ = why;
-    retry_later();
+    retry_at_ = hub_.now() + pause_.after_failure(was_streaming && has_progressed());
 }
 
-void Replication::retry_later() {
-    // 0.1, 0.2, 0.4 ... 5 s: a server that restarts is soon there again.
-    constexpr double longest = 5;
-    retry_at_ = hub_.now() + std::min(longest, 0.1 * static_cast<double>(1U << std::min(attempts_, 10U)));
-    ++attempts_;
+// A stream that ends at the same transaction each time has begun well each time. One that has lived for a while did, too, when
+// there was nothing to come.
+bool Replication::has_progressed() const {
+    constexpr double proven_seconds = 10;
+    return hub_.complete_head().lsn > stream_began_at_ || hub_.now() - stream_began_ > proven_seconds;
 }
 
 void Replication::ask(Step step, const std::string& command) {
@@ -260,11 +265,12 @@ void Replication::on_result(const PGresult* result) {
         if (status == PGRES_COPY_BOTH) {
             step_ = Step::Stream;
             problem_.clear();
-            attempts_ = 0;
             assembler_.reset();
             server_lsn_ = std::max(server_lsn_, target_);
             sent_confirmed_ = slot_confirmed_;
             begin_history();
+            stream_began_ = hub_.now();
+            stream_began_at_ = hub_.complete_head().lsn;
             spdlog::info("replication: reading slot \"{}\"", config_.slot);
             send_status(true);
         }

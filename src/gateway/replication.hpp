@@ -6,6 +6,7 @@
 
 #include "gateway/config.hpp"
 #include "gateway/link.hpp"
+#include "gateway/retry_pause.hpp"
 #include "hub/hub.hpp"
 #include "stream/assembler.hpp"
 
@@ -61,7 +62,7 @@ class Replication final : public Link {
     void read_stream();
     bool read_message(char* buffer, std::size_t size);
     void give_up(const std::string& why);
-    void retry_later();
+    bool has_progressed() const;
     void on_tick();
     bool shuts_down(std::uint64_t sent);
     void send_status(bool ask_for_answer);
@@ -78,7 +79,10 @@ class Replication final : public Link {
     std::string server_system_, system_; // system identifier of the server: now, and when we last read
     stream::Timelines timelines_;        // of the server now
     bool stopping_ = false, slot_is_new_ = false, had_slot_ = false, other_history_ = false;
-    unsigned attempts_ = 0, asked_ = 0; // asked_: questions of the server at one place, since asked_since_
+    RetryPause pause_;
+    double stream_began_ = 0;
+    std::uint64_t stream_began_at_ = 0; // how far we had come then
+    unsigned asked_ = 0;                // questions of the server at one place, since asked_since_
     double asked_since_ = 0;
     std::uint64_t asked_at_ = 0;
     double up_to_date_ = 0; // when everything was routed that the server had told of

@@ -344,6 +344,16 @@ bool Server::may_broadcast(const std::string& who, std::size_t bytes) {
     return may;
 }
 
+bool Server::may_answer(const std::string& account, std::size_t bytes) {
+    const bool may = answers_->take(account, bytes, config_.answer_bytes, config_.user_answer_bytes);
+    counters.answers_refused += may ? 0 : 1;
+    return may;
+}
+
+bool Server::has_room_for_answer(const std::string& account) const {
+    return answers_->has_room(account, config_.answer_bytes, config_.user_answer_bytes);
+}
+
 void Server::drain() {
     if (draining_) {
         return;

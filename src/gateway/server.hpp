@@ -41,7 +41,8 @@ struct ServerCounters {
     std::uint64_t accepted = 0, refused = 0, upgrades = 0, requests = 0;
     std::uint64_t bytes_in = 0, bytes_out = 0, frames_out = 0, writes = 0;
     std::uint64_t slow_consumers = 0, protocol_errors = 0, idle_closed = 0, rate_limited = 0;
-    std::uint64_t reports_failed = 0; // rows of realtime_connection_metrics
+    std::uint64_t answers_refused = 0; // because too many bytes of answers waited
+    std::uint64_t reports_failed = 0;  // rows of realtime_connection_metrics
 };
 
 class Server {
@@ -65,6 +66,12 @@ class Server {
     bool has_room_for(const std::string& who);
     void count_request(const std::string& who);
     bool may_broadcast(const std::string& who, std::size_t bytes);
+
+    // Whether so many bytes of an answer may wait for somebody; they count then (AnswerCharge).
+    bool may_answer(const std::string& account, std::size_t bytes);
+    // Whether an answer to somebody is worth asking for.
+    bool has_room_for_answer(const std::string& account) const;
+    const std::shared_ptr<AnswerBudget>& answers() const { return answers_; }
 
     uv_loop_t* loop() { return loop_; }
     // As hub().now() was when this turn of the loop began: cheap.
@@ -118,6 +125,7 @@ class Server {
     std::vector<Socket*> sending_; // those in the batch
     std::unordered_map<std::string, Address> addresses_;
     RequestRates requests_;
+    std::shared_ptr<AnswerBudget> answers_ = std::make_shared<AnswerBudget>(); // answers may outlive us
     hub::TokenBucket accepts_;
     web::Compressor compressor_;
     std::unique_ptr<web::Cors> cors_;

@@ -271,13 +271,15 @@ void Socket::begin_request() {
     server_.handler().handle(exchange, *this);
 }
 
-void Socket::answer(const web::RequestHead& head, const Reply& reply) {
+void Socket::answer(const web::RequestHead& head, const Reply& reply, AnswerCharge charge) {
     if (state_ != State::Waiting) {
         return;
     }
     exchange_.reset();
     std::vector<web::Header> headers;
-    if (!reply.body.empty()) {
+    const std::string_view body =
+        reply.shared_body ? reply.shared_body->bytes() : std::string_view(reply.body);
+    if (!body.empty()) {
         headers.push_back({"Content-Type", reply.content_type});
     }
     for (const auto& [name, value] : reply.headers) {
@@ -294,10 +296,11 @@ void Socket::answer(const web::RequestHead& head, const Reply& reply) {
     web::Response response;
     response.status = reply.status;
     response.headers = headers;
-    response.body = reply.body;
+    response.body = body;
     response.date = date;
     response.keep_alive = keep_alive_;
-    response.to_head_request = head.method() == web::Method::Head;
+    const bool with_body = head.method() != web::Method::Head;
+    response.to_head_request = !with_body || reply.shared_body;
     std::string bytes;
     web::write_response(bytes, response);
     send(hub::Frame::raw({bytes}));
@@ -308,8 +311,19 @@ void Socket::answer(const web::RequestHead& head, const Reply& reply) {
         close_after_writing();
         return;
     }
+    if (queue_.empty()) {
+        answers_began_ = server_.hub().now();
+        answers_bytes_ = 0;
+        charges_.clear();
+    }
+    answers_bytes_ += bytes.size() + (with_body && reply.shared_body ? body.size() : 0);
+    charges_.push_back(std::move(charge));
     state_ = State::Request;
-    schedule(server_.config().idle_timeout);
+    if (with_body && reply.shared_body) {
+        send(reply.shared_body);
+    }
+    schedule(answers() ? std::min(server_.config().stall_timeout, server_.config().idle_timeout)
+                       : server_.config().idle_timeout);
     if (!pending_.empty()) {
         server_.call_again(*this);
     }
@@ -560,6 +574,7 @@ void Socket::destroy() {
         // Only now: we may have been called from within the session or the stream.
         delete static_cast<Socket*>(handle->data);
     });
+    charges_.clear();
 }
 
 } // namespace gateway

@@ -39,7 +39,7 @@ class Socket final : public hub::Connection, private hub::Alarm {
     std::size_t queued_bytes() const override { return queue_.bytes(); }
 
     // The answer to the request that is being worked on.
-    void answer(const web::RequestHead& head, const Reply& reply);
+    void answer(const web::RequestHead& head, const Reply& reply, AnswerCharge charge);
     // The request becomes an endless answer.
     void begin_events(const web::RequestHead& head, std::unique_ptr<EventStream> events);
 
@@ -121,8 +121,11 @@ class Socket final : public hub::Connection, private hub::Alarm {
     double last_input_ = 0;
     double pinged_ = 0; // 0: nothing was asked
     std::optional<double> round_trip_;
-    double began_ = 0;           // of the WebSocket, or of the message that is incomplete
-    std::size_t write_left_ = 0; // bytes of the running write at the last look
+    double began_ = 0;                  // of the WebSocket, or of the message that is incomplete
+    std::vector<AnswerCharge> charges_; // of the answers that wait
+    double answers_began_ = 0;          // when the first of them began to wait
+    std::size_t answers_bytes_ = 0;     // of those since then
+    std::size_t write_left_ = 0;        // bytes of the running write at the last look
 };
 
 } // namespace gateway

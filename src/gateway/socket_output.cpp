@@ -74,7 +74,15 @@ bool Socket::stalls() {
         last_output_ = server_.hub().now();
         write_left_ = left;
     }
-    if (queue_.empty() || server_.hub().now() - last_output_ < most) {
+    if (queue_.empty()) {
+        return false;
+    }
+    const std::size_t least = server_.config().answer_bytes_per_second;
+    if (answers() && takes_too_slowly(server_.hub().now() - answers_began_, answers_bytes_, most, least)) {
+        end_slow("an answer was taken at less than " + std::to_string(least) + " bytes per second");
+        return true;
+    }
+    if (server_.hub().now() - last_output_ < most) {
         return false;
     }
     end_slow("nothing was taken for " + std::to_string(most) + " seconds");
@@ -150,6 +158,9 @@ bool Socket::take(ssize_t result) {
     server_.counters.bytes_out += static_cast<std::uint64_t>(result);
     last_output_ = server_.loop_now();
     queue_.take(static_cast<std::size_t>(result));
+    if (queue_.empty() && !charges_.empty()) {
+        std::vector<AnswerCharge>().swap(charges_); // a socket at rest holds no buffers
+    }
     return true;
 }
 

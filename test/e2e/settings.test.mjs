@@ -3,7 +3,7 @@ import { test, describe } from 'node:test'
 import { spawn, spawnSync } from 'node:child_process'
 import crypto from 'node:crypto'
 import http from 'node:http'
-import { writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { Stage, assert, member, rawSocket, secret, tenants, token, until, users } from './support.mjs'
 
 const withStage = (options, body) => async () => {
@@ -271,6 +271,28 @@ jwks-refresh = 1
     assert.match(run(['--help'])[1], /--resume-window/)
     assert.equal(run(['--check', '--database-url', 'dbname=postgres'])[0], 1)
     assert.match(run(['--check', '--database-url', 'dbname=postgres'])[1], /not installed/)
+  })
+
+  test('a password of the database is refused as a flag, and taken from the environment or a file, which should be for its owner only', () => {
+    const url = 'postgresql://gateway:open-sesame@localhost:1/shop'
+    for (const flags of [['--database-url', url], [`--database-url=${url}`], ['--database-url', 'host=localhost password=open-sesame'], ['--check', '--database-url', url]]) {
+      const [code, told] = run(flags)
+      assert.equal(code, 2)
+      assert.match(told, /database-url holds a password, which every user .*PG_REALTIMED_DATABASE_URL.*--config.*PGPASSFILE/)
+      assert.doesNotMatch(told, /open-sesame/)
+    }
+    const started = (flags, environment = {}) => {
+      const { status, stdout, stderr } = spawnSync(process.env.PG_REALTIMED, ['--check', ...flags], { encoding: 'utf8', env: { ...process.env, PG_REALTIMED_JWT_SECRET: secret, ...environment } })
+      assert.equal(status, 1, stderr)
+      assert.match(stdout, /the database cannot be reached/)
+      assert.doesNotMatch(stdout + stderr, /open-sesame/)
+      return stderr
+    }
+    started([], { PG_REALTIMED_DATABASE_URL: url })
+    writeFileSync('password.toml', `database-url = "${url}"\n`, { mode: 0o600 })
+    assert.doesNotMatch(started(['--config', 'password.toml']), /mode 0600/)
+    chmodSync('password.toml', 0o644)
+    assert.match(started(['--config', 'password.toml']), /file "password.toml" holds a password of the database and can be read by other users; make its mode 0600/)
   })
 
   test('a socket that systemd passes is used, and systemd is told when it starts and ends', async () => {

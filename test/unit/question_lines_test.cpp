@@ -1,4 +1,5 @@
 #include "gateway/question_lines.hpp"
+#include "gateway/running_quota.hpp"
 
 #include <string>
 #include <vector>
@@ -79,6 +80,57 @@ TEST(QuestionLines, TheOldestCanBeTakenOut) {
     EXPECT_EQ(lines.pop_if(is("l1")), "l1");
     EXPECT_EQ(lines.pop_if(is("a1")), "a1");
     EXPECT_EQ(popped(lines), Items({"a2"}));
+}
+
+TEST(QuestionLines, WhoMayNotBeginKeepsHisPlaceAndHoldsUpNobody) {
+    Lines lines;
+    for (const char* item : {"a1", "a2", "b1", "c1", "c2"}) {
+        lines.push(QuestionLine::Caller, std::string(1, item[0]), item);
+    }
+    const auto none_of = [](const std::string& letters) {
+        return [letters](const std::string& item) { return letters.find(item[0]) == std::string::npos; };
+    };
+    EXPECT_EQ(lines.pop(false, none_of("a")), "b1");
+    EXPECT_EQ(lines.pop(false, none_of("a")), "c1");
+    EXPECT_EQ(lines.pop(false, none_of("ac")), std::nullopt);
+    EXPECT_EQ(lines.size(QuestionLine::Caller), 3U);
+    lines.push(QuestionLine::Report, "", "r1");
+    EXPECT_EQ(lines.pop(false, none_of("ac")), "r1");
+    EXPECT_EQ(lines.pop(false, none_of("")), "a1") << "it had kept its turn";
+    EXPECT_EQ(lines.pop(false, [](const std::string& item) { return item != "c2"; }), "a2");
+    EXPECT_EQ(popped(lines), Items({"c2"}));
+}
+
+TEST(QuestionLines, OneTenantsItemsDoNotHoldUpAnothersOfTheSameOwner) {
+    Lines lines;
+    for (const char* item : {"x1", "x2", "y1"}) {
+        lines.push(QuestionLine::Caller, "service", item);
+    }
+    EXPECT_EQ(lines.pop(false, [](const std::string& item) { return item[0] != 'x'; }), "y1");
+    EXPECT_EQ(popped(lines), Items({"x1", "x2"}));
+}
+
+TEST(RunningQuota, CountsEachAccountUntilTheEnd) {
+    RunningQuota quota;
+    const std::vector<std::string> one{"user a", "tenant t"}, other{"user b", "tenant t"}, third{"user c"};
+    quota.begin(one);
+    EXPECT_TRUE(quota.has_room(one, 2));
+    EXPECT_FALSE(quota.has_room(one, 1));
+    quota.begin(other);
+    EXPECT_FALSE(quota.has_room({"user d", "tenant t"}, 2)) << "the tenant has its share";
+    EXPECT_TRUE(quota.has_room(third, 1));
+    quota.end(one);
+    EXPECT_TRUE(quota.has_room({"user d", "tenant t"}, 2));
+    quota.end(other);
+    EXPECT_EQ(quota.size(), 0U);
+}
+
+TEST(RunningQuota, LeavesAConnectionToOthers) {
+    EXPECT_EQ(RunningQuota::default_for(1), 1U);
+    EXPECT_EQ(RunningQuota::default_for(2), 1U);
+    EXPECT_EQ(RunningQuota::default_for(3), 1U);
+    EXPECT_EQ(RunningQuota::default_for(4), 2U);
+    EXPECT_EQ(RunningQuota::default_for(20), 18U);
 }
 
 } // namespace
