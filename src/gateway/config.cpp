@@ -101,13 +101,20 @@ class Settings {
         add("joins-per-second", c.limits.joins_per_second,
             "joins of one socket, and patterns in their filters");
         add("join-bytes", c.limits.join_bytes, "bytes of a join", bytes);
+        add("pattern-time", c.limits.pattern_time,
+            "milliseconds that like, ilike, match and imatch of one address, and of one user, may take for a "
+            "change; five "
+            "times that in a second, and four times that of all clients of a table",
+            {1, 1e6});
         add("messages-per-second", c.limits.messages_per_second, "messages of one socket");
         add("message-bytes", c.message_bytes, "bytes of a message of a client", bytes);
         add("body-bytes", c.body_bytes, "bytes of the body of a request", bytes);
         add("topic-bytes", c.limits.topic_bytes, "bytes of the name of a topic", bytes);
         add("broadcast-bytes", c.limits.broadcast_bytes, "bytes of event and payload of a broadcast", bytes);
         add("broadcast-bytes-per-second", c.limits.broadcast_bytes_per_second,
-            "bytes of the broadcasts of one socket, and of one address by HTTP; twice as many at once",
+            "bytes of the broadcasts of one socket, and of one address by HTTP; twice as many at once. "
+            "Presence counts with "
+            "what it sends to the others",
             bytes);
         add("presence-bytes", c.limits.presence_bytes, "bytes of what a client tracks", bytes);
         add("presence-per-topic", c.limits.presence_per_topic, "clients that are tracked on a topic");
@@ -115,13 +122,6 @@ class Settings {
             "bytes of all that is tracked on a topic, or by a socket", bytes);
         add("send-queue-bytes", c.send_queue_bytes,
             "bytes that may wait at a socket; a slower client is closed", bytes);
-        add("snapshot-rows", c.snapshot_rows, "rows of a snapshot");
-        add("snapshot-bytes", c.snapshot_bytes, "bytes of its rows", bytes);
-        add("handshake-timeout", c.handshake_timeout,
-            "seconds until a request must have come, and until a WebSocket must have joined its first "
-            "channel",
-            seconds);
-        add("join-timeout", c.limits.join_timeout,
         add("answer-bytes", c.answer_bytes, "bytes of all answers to requests that wait to be taken",
             {1, megabyte * megabyte});
         add("user-answer-bytes", c.user_answer_bytes,
@@ -129,6 +129,13 @@ class Settings {
         add("answer-bytes-per-second", c.answer_bytes_per_second,
             "at which an answer has to be taken, behind stall-timeout; a slower connection is closed",
             {1, 1e9});
+        add("snapshot-rows", c.snapshot_rows, "rows of a snapshot");
+        add("snapshot-bytes", c.snapshot_bytes, "bytes of its rows", bytes);
+        add("handshake-timeout", c.handshake_timeout,
+            "seconds until a request must have come, and until a WebSocket must have joined its first "
+            "channel",
+            seconds);
+        add("join-timeout", c.limits.join_timeout,
             "seconds until a join is answered, unless the client says how long it waits", {0.01, day});
         add("idle-timeout", c.idle_timeout, "seconds without a message of a client", seconds);
         add("stall-timeout", c.stall_timeout,
@@ -244,13 +251,6 @@ bool is_understood(const std::string& url) {
     return understood;
 }
 
-} // namespace
-
-std::string fault_of(const Config& config) {
-    if (!is_understood(config.database_url)) {
-        return "database-url is no connection string or URL as libpq reads them; characters of a password "
-               "may "
-               "have to be written as %XX (it is not shown, because it may hold one)";
 // Whether a connection string holds a secret.
 bool has_password(const std::string& url) {
     PQconninfoOption* const options = PQconninfoParse(url.c_str(), nullptr);
@@ -289,6 +289,13 @@ std::string warning_about(const std::string& file, const std::string& url) {
                : std::string();
 }
 
+} // namespace
+
+std::string fault_of(const Config& config) {
+    if (!is_understood(config.database_url)) {
+        return "database-url is no connection string or URL as libpq reads them; characters of a password "
+               "may "
+               "have to be written as %XX (it is not shown, because it may hold one)";
     }
     if (!is_slot_name(config.slot)) {
         return "slot \"" + config.slot + "\" is no name of a slot: up to 63 of a-z, 0-9 and _";
@@ -345,13 +352,6 @@ Parsed parse_config(int argc, const char* const* argv) {
         app.exit(error, std::cout, std::cerr);
         return {std::nullopt, 2};
     }
-    if (const std::string fault = file.empty() ? std::string() : settings.apply_file(file); !fault.empty()) {
-        std::cerr << "pg_realtimed: " << fault << '\n';
-        return {std::nullopt, 2};
-    }
-    // Not a flag: everybody sees those.
-    if (const char* secret = std::getenv("PG_REALTIMED_JWT_SECRET")) {
-        config.jwt_secret = secret;
     if (shows_password(argc, argv)) {
         std::cerr << "pg_realtimed: database-url holds a password, which every user of the machine sees when "
                      "it is a flag; "
@@ -361,15 +361,22 @@ Parsed parse_config(int argc, const char* const* argv) {
         return {std::nullopt, 2};
     }
     const std::string url_before = config.database_url;
-    }
-    if (const std::string fault = fault_of(config); !fault.empty()) {
+    if (const std::string fault = file.empty() ? std::string() : settings.apply_file(file); !fault.empty()) {
         std::cerr << "pg_realtimed: " << fault << '\n';
         return {std::nullopt, 2};
+    }
     if (config.database_url != url_before) {
         if (const std::string warning = warning_about(file, config.database_url); !warning.empty()) {
             std::cerr << warning << '\n';
         }
     }
+    // Not a flag: everybody sees those.
+    if (const char* secret = std::getenv("PG_REALTIMED_JWT_SECRET")) {
+        config.jwt_secret = secret;
+    }
+    if (const std::string fault = fault_of(config); !fault.empty()) {
+        std::cerr << "pg_realtimed: " << fault << '\n';
+        return {std::nullopt, 2};
     }
     for (std::string& proxy : config.proxies) {
         proxy = address_in(proxy);

@@ -89,6 +89,10 @@ void EventStream::on_live(bool all) {
     send_cursor();
 }
 
+std::string_view EventStream::sender() const {
+    return socket_.sender();
+}
+
 std::size_t EventStream::queued_bytes() const {
     return socket_.queued_bytes();
 }

@@ -32,6 +32,7 @@ class EventStream final : public hub::Feed, public hub::Alarm {
     void on_tenant_lost(const std::string&) override {}
     void on_live(bool all) override;
     std::size_t queued_bytes() const override;
+    std::string_view sender() const override;
     void schedule(const hub::Identity& owner);
 
     Socket& socket_;

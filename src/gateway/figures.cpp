@@ -195,10 +195,16 @@ std::string Figures::text(bool with_tenants) const {
     }
     page.counter("pg_realtimed_broadcasts_total", "Broadcasts.", "result",
                  {{"sent", hub.broadcasts}, {"refused", hub.broadcasts_refused}});
+    page.counter("pg_realtimed_presence_refused_total",
+                 "What was not tracked because of broadcast-bytes-per-second.", hub.presence_refused);
     page.counter("pg_realtimed_broadcasts_withheld_total",
                  "Members that did not get a broadcast of bytes: they speak vsn 1.0.0, or its names are too "
                  "long for its frame.",
                  hub.broadcasts_withheld);
+    page.counter("pg_realtimed_patterns_undecided_total",
+                 "Changes of which a subscription did not learn whether they pass its patterns, because "
+                 "these took too long.",
+                 hub.patterns_undecided);
     page.counter("pg_realtimed_messages_received_total", "Messages of clients.", hub.messages_in);
     page.counter("pg_realtimed_messages_malformed_total", "Of them, those that could not be read.",
                  hub.messages_malformed);
@@ -262,11 +268,11 @@ std::string Figures::text(bool with_tenants) const {
                  {{"in", server.bytes_in}, {"out", server.bytes_out}});
     page.counter("pg_realtimed_reports_failed_total",
                  "Rows of realtime_connection_metrics that were not stored.", server.reports_failed);
+    page.counter("pg_realtimed_log_lines_suppressed_total",
+                 "Lines of the log that were left out because many were similar.", suppressed_log_lines());
     page.gauge("process_resident_memory_bytes", "Resident memory.", resident_bytes());
     page.counter("process_cpu_seconds_total", "CPU time that was used.", cpu_seconds());
     return page.text();
 }
 
 } // namespace gateway
-    page.counter("pg_realtimed_log_lines_suppressed_total",
-                 "Lines of the log that were left out because many were similar.", suppressed_log_lines());

@@ -241,6 +241,25 @@ void Socket::feed_request(std::string_view rest) {
     }
 }
 
+std::string Socket::client_of(const web::RequestHead& head) const {
+    if (server_.config().trust_forwarded && server_.is_proxy(peer_)) {
+        // The last address of the last such header is the one that our own proxy has seen.
+        std::string_view forwarded = head.last_header("x-forwarded-for").value_or("");
+        forwarded.remove_prefix(std::min(forwarded.rfind(',') + 1, forwarded.size()));
+        while (forwarded.starts_with(' ')) {
+            forwarded.remove_prefix(1);
+        }
+        if (!forwarded.empty() && forwarded.size() < INET6_ADDRSTRLEN) {
+            return std::string(forwarded);
+        }
+    }
+    return peer_;
+}
+
+void Socket::know_sender(const std::string& client) {
+    sender_ = client == peer_ && server_.is_proxy(peer_) ? std::string() : network_of(client);
+}
+
 void Socket::begin_request() {
     ++server_.counters.requests;
     state_ = State::Waiting;
@@ -253,18 +272,7 @@ void Socket::begin_request() {
     if (id.empty() || id.size() > 100) {
         id = server_.new_id("req");
     }
-    std::string peer = peer_;
-    if (server_.config().trust_forwarded && server_.is_proxy(peer_)) {
-        // The last address of the last such header is the one that our own proxy has seen.
-        std::string_view forwarded = head.last_header("x-forwarded-for").value_or("");
-        forwarded.remove_prefix(std::min(forwarded.rfind(',') + 1, forwarded.size()));
-        while (forwarded.starts_with(' ')) {
-            forwarded.remove_prefix(1);
-        }
-        if (!forwarded.empty() && forwarded.size() < INET6_ADDRSTRLEN) {
-            peer = forwarded;
-        }
-    }
+    std::string peer = client_of(head);
     exchange_ = std::make_shared<Exchange>(*this, std::move(head), std::move(body), std::move(id));
     exchange_->peer_ = std::move(peer);
     const std::shared_ptr<Exchange> exchange = exchange_;
@@ -303,14 +311,6 @@ void Socket::answer(const web::RequestHead& head, const Reply& reply, AnswerChar
     response.to_head_request = !with_body || reply.shared_body;
     std::string bytes;
     web::write_response(bytes, response);
-    send(hub::Frame::raw({bytes}));
-    if (state_ != State::Waiting) {
-        return; // the client takes nothing
-    }
-    if (!keep_alive_) {
-        close_after_writing();
-        return;
-    }
     if (queue_.empty()) {
         answers_began_ = server_.hub().now();
         answers_bytes_ = 0;
@@ -318,10 +318,18 @@ void Socket::answer(const web::RequestHead& head, const Reply& reply, AnswerChar
     }
     answers_bytes_ += bytes.size() + (with_body && reply.shared_body ? body.size() : 0);
     charges_.push_back(std::move(charge));
-    state_ = State::Request;
+    send(hub::Frame::raw({bytes}));
     if (with_body && reply.shared_body) {
         send(reply.shared_body);
     }
+    if (state_ != State::Waiting) {
+        return; // the client takes nothing
+    }
+    if (!keep_alive_) {
+        close_after_writing();
+        return;
+    }
+    state_ = State::Request;
     schedule(answers() ? std::min(server_.config().stall_timeout, server_.config().idle_timeout)
                        : server_.config().idle_timeout);
     if (!pending_.empty()) {
@@ -397,6 +405,7 @@ void Socket::upgrade() {
         refuse({400, "parameter vsn is neither 1.0.0 nor 2.0.0"});
         return;
     }
+    know_sender(client_of(head));
     std::string token(
         head.header("x-api-key").value_or(head.header("apikey").value_or(query_value(query, "apikey"))));
     const auto& agreed = std::get<web::Upgrade>(result);
@@ -497,6 +506,7 @@ std::vector<hub::ChannelReport> Socket::reports() const {
 }
 
 void Socket::begin_events(const web::RequestHead& head, std::unique_ptr<EventStream> events) {
+    know_sender(client_of(head));
     exchange_.reset();
     std::vector<web::Header> headers{
         {"Content-Type", "text/event-stream"}, {"Cache-Control", "no-store"}, {"X-Accel-Buffering", "no"}};
@@ -564,6 +574,7 @@ void Socket::destroy() {
         return;
     }
     state_ = State::Closed;
+    charges_.clear();
     cancel();
     if (exchange_ != nullptr) {
         exchange_->socket_ = nullptr;
@@ -574,7 +585,6 @@ void Socket::destroy() {
         // Only now: we may have been called from within the session or the stream.
         delete static_cast<Socket*>(handle->data);
     });
-    charges_.clear();
 }
 
 } // namespace gateway

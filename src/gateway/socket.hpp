@@ -37,6 +37,7 @@ class Socket final : public hub::Connection, private hub::Alarm {
     void send(const hub::FramePointer& frame) override;
     void close(std::uint16_t code, std::string_view reason) override;
     std::size_t queued_bytes() const override { return queue_.bytes(); }
+    std::string_view sender() const override { return sender_; }
 
     // The answer to the request that is being worked on.
     void answer(const web::RequestHead& head, const Reply& reply, AnswerCharge charge);
@@ -79,6 +80,8 @@ class Socket final : public hub::Connection, private hub::Alarm {
     void feed_frames(std::string_view bytes);
     void on_pong(std::string_view payload);
     void begin_request();
+    std::string client_of(const web::RequestHead& head) const;
+    void know_sender(const std::string& client);
     void upgrade();
     void end_with(std::uint16_t code, std::string_view reason);
     void refuse(const web::Error& error, std::span<const web::Header> headers = {});
@@ -117,6 +120,8 @@ class Socket final : public hub::Connection, private hub::Alarm {
     std::shared_ptr<Exchange> exchange_;
     std::string pending_; // bytes behind a request that is worked on, or behind the messages of this turn
     std::string peer_, id_;
+    std::string
+        sender_; // network of the client of a WebSocket or an event stream; empty: a proxy that does not say
     std::size_t ignored_ = 0; // bytes that came after the end
     double last_input_ = 0;
     double pinged_ = 0; // 0: nothing was asked

@@ -27,6 +27,26 @@ void append_part(std::string& key, std::string_view part) {
 
 } // namespace
 
+SharedFilter::SharedFilter(protocol::Filter filter)
+    : filter_(std::move(filter)),
+      has_patterns_(std::any_of(filter_.begin(), filter_.end(), [](const protocol::FilterNode& node) {
+          return node.kind == protocol::FilterNode::Kind::Leaf &&
+                 (node.operation == protocol::Operator::Like || node.operation == protocol::Operator::ILike ||
+                  node.operation == protocol::Operator::Match ||
+                  node.operation == protocol::Operator::IMatch);
+      })) {}
+
+bool SharedFilter::is_work(const stream::Change& change, bool leaving, std::uint64_t stamp) const {
+    if (!has_patterns_) {
+        return false;
+    }
+    if (change.kind == stream::Kind::Delete) {
+        return old_.stamp != stamp;
+    }
+    const bool looks_at_old = leaving && change.kind == stream::Kind::Update && !new_.passes;
+    return new_.stamp != stamp || (looks_at_old && old_.stamp != stamp);
+}
+
 SharedFilter::Bound& SharedFilter::bound_to(const std::shared_ptr<const stream::Relation>& relation) {
     auto known = std::find_if(bound_.begin(), bound_.end(),
                               [&](const Bound& bound) { return bound.relation->id == relation->id; });
@@ -53,7 +73,9 @@ bool SharedFilter::passes(const stream::Change& change, const std::optional<std:
     if (memory.stamp != stamp) {
         memory.stamp = stamp;
         const Bound& bound = bound_to(change.relation);
-        memory.passes = bound.filter && (change.omitted || (row && bound.filter->passes(*row)));
+        memory.undecided = false;
+        memory.passes =
+            bound.filter && (change.omitted || (row && bound.filter->passes(*row, &memory.undecided)));
     }
     return memory.passes;
 }

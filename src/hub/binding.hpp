@@ -18,12 +18,19 @@ namespace hub {
 // A filter and what it says about the change that is being looked at. Not thread-safe.
 class SharedFilter {
   public:
-    explicit SharedFilter(protocol::Filter filter) : filter_(std::move(filter)) {}
+    explicit SharedFilter(protocol::Filter filter);
 
     // Whether a row of the change passes, asked any number of times and computed once a `stamp`. A filter that does not fit
     // the relation lets nothing pass. Rows that were too large to be sent always pass: their subscribers hear of them.
     bool passes_new(const stream::Change& change, std::uint64_t stamp);
     bool passes_old(const stream::Change& change, std::uint64_t stamp);
+
+    // Whether looking at a change may take long: the filter has patterns, and was not asked about the change yet.
+    bool is_work(const stream::Change& change, bool leaving, std::uint64_t stamp) const;
+    // It was asked, and a text was too long for one of its patterns.
+    bool is_undecided(std::uint64_t stamp) const {
+        return (new_.stamp == stamp && new_.undecided) || (old_.stamp == stamp && old_.undecided);
+    }
 
     // A condition column = value that every passing row satisfies, for an index. Empty when there is none.
     std::optional<protocol::RowFilter::Equality>
@@ -38,13 +45,14 @@ class SharedFilter {
     };
     struct Memory {
         std::uint64_t stamp = 0;
-        bool passes = false;
+        bool passes = false, undecided = false;
     };
     Bound& bound_to(const std::shared_ptr<const stream::Relation>& relation);
     bool passes(const stream::Change& change, const std::optional<std::string_view>& row, std::uint64_t stamp,
                 Memory& memory);
 
     protocol::Filter filter_;
+    bool has_patterns_;
     std::vector<Bound> bound_; // by relation; one, but for bindings to many tables
     Memory new_, old_;
 };

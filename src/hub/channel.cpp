@@ -157,6 +157,14 @@ bool Channel::on_open() {
         on_refused("Unauthorized", why);
         return false;
     }
+    hub_.topics.join(member_, Topics::name_of(topic(), room_tenant_));
+    if (member_.wants_presence && !session_.may_broadcast(Topics::state_for(member_)->size())) {
+        close();
+        on_refused("ClientPresenceRateLimitReached",
+                   "what is tracked on the topics of the joins is more than " +
+                       std::to_string(hub_.limits.broadcast_bytes_per_second) + " bytes per second");
+        return false;
+    }
     replied_ = session_.joined_ = true;
     schedule_expiry();
     session_.write([&](wire::ByteBuffer& out) {
@@ -168,7 +176,6 @@ bool Channel::on_open() {
     for (const std::string& warning : std::exchange(warnings_, {})) {
         system("system", false, warning);
     }
-    hub_.topics.join(member_, Topics::name_of(topic(), room_tenant_));
     if (member_.wants_presence) {
         session_.connection_.send(Topics::state_for(member_));
     }
@@ -261,6 +268,10 @@ void Channel::on_tenant_lost(const std::string& tenant) {
     }
 }
 
+std::string_view Channel::sender() const {
+    return connection_.sender();
+}
+
 std::size_t Channel::queued_bytes() const {
     return connection_.queued_bytes();
 }
@@ -304,6 +315,9 @@ void Channel::finish() {
     ended_ = true;
     cancel();
     close();
+    if (member_.presence_bytes > 0) {
+        session_.count_broadcast(Topics::presence_cost(member_, 0)); // its leaving goes out
+    }
     hub_.topics.leave(member_);
     session_.end(*this);
 }
@@ -436,6 +450,7 @@ void Channel::on_presence(const protocol::ClientMessage& message) {
         return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
     });
     if (event == "untrack") {
+        session_.count_broadcast(Topics::presence_cost(member_, 0));
         hub_.topics.untrack(member_);
         reply(message, true);
         return;
@@ -464,6 +479,15 @@ void Channel::on_presence(const protocol::ClientMessage& message) {
         reply(message, false, R"({"reason":"Presence limit of the socket reached"})");
         return;
     }
+    // Each member that listens gets it, and what it takes the place of.
+    if (!session_.may_broadcast(Topics::presence_cost(member_, payload.size()))) {
+        ++hub_.counters.presence_refused;
+        reply(
+            message, false,
+            R"({"reason":"Presence rate limit reached: what is tracked, times the members of the topic, counts as bytes of broadcasts","limit":)" +
+                std::to_string(hub_.limits.broadcast_bytes_per_second) + "}");
+        return;
+    }
     if (!hub_.topics.track(member_, payload)) {
         reply(message, false, R"({"reason":"what is tracked is an object"})");
         return;
@@ -471,8 +495,10 @@ void Channel::on_presence(const protocol::ClientMessage& message) {
     reply(message, true);
     if (!member_.wants_presence) {
         // track() switches presence on. The client waits for a state before it believes differences.
-        member_.wants_presence = true;
-        session_.connection_.send(Topics::state_for(member_));
+        Topics::listen(member_);
+        const FramePointer state = Topics::state_for(member_);
+        session_.count_broadcast(state->size());
+        session_.connection_.send(state);
     }
 }
 

@@ -50,6 +50,7 @@ class Channel final : public Feed, public Alarm {
     void on_tenant_lost(const std::string& tenant) override;
     void on_live(bool all) override;
     std::size_t queued_bytes() const override;
+    std::string_view sender() const override;
 
     bool find_room(std::string& why);
     void on_presence(const protocol::ClientMessage& message);

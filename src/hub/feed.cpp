@@ -31,9 +31,20 @@ Feed::~Feed() {
     close();
 }
 
+void Feed::find_accounts() {
+    subscription_.accounts.clear();
+    if (!sender().empty()) {
+        subscription_.accounts.push_back(hub_.router.account("address " + std::string(sender())));
+    }
+    if (!identity_->subject.empty()) {
+        subscription_.accounts.push_back(hub_.router.account("user " + identity_->subject));
+    }
+}
+
 void Feed::open(IdentityPointer identity, std::vector<protocol::Binding> bindings,
                 std::optional<protocol::Cursor> since, bool needs_tenants) {
     identity_ = std::move(identity);
+    find_accounts();
     bindings_ = std::move(bindings);
     needs_tenants_ = needs_tenants;
     state_ = State::Preparing;
@@ -480,6 +491,7 @@ void Feed::change_identity(IdentityPointer identity) {
         hub_.people.leave(identity_->subject, *this);
     }
     identity_ = std::move(identity);
+    find_accounts();
     watching_ = tenants_known_ = false;
     if ((needs_tenants_ || !bindings_.empty()) && !identity_->subject.empty() && !identity_->every_tenant) {
         watching_ = true;

@@ -73,6 +73,8 @@ class Feed : public Watcher {
     virtual void on_live(bool all) = 0;
     // Bytes that wait at the socket.
     virtual std::size_t queued_bytes() const = 0;
+    // The address of the client, for what addresses may use; empty: it is not known, or that of many.
+    virtual std::string_view sender() const = 0;
 
     Hub& hub_;
     Subscription subscription_;
@@ -90,6 +92,7 @@ class Feed : public Watcher {
     };
 
     void refuse(const std::string& code, const std::string& message);
+    void find_accounts();
     std::string place_of(std::size_t kind) const;
     void look_at_table(std::size_t kind);
     bool tables_are_known();

@@ -26,6 +26,7 @@ Hub::Hub(const Clock& clock, Directory& directory, Catalog& catalog, Gatekeeper&
     : people(directory), history(history_limits), gatekeeper(gatekeeper_),
       timers(static_cast<web::Milliseconds>(clock.now() * 1000)), clock_(clock), catalog_(catalog) {
     people.set_memory(history_limits.seconds);
+    router.measure_with(clock_, limits, counters);
 }
 
 void Hub::on_stream_start(std::uint64_t confirmed, std::uint64_t target, bool lost,
@@ -94,20 +95,20 @@ void Hub::note_head(protocol::Cursor cursor) {
     }
 }
 
-void Hub::on_change(const stream::Change& change) {
 bool Hub::note_membership_table(const std::shared_ptr<const stream::Relation>& table) {
     const auto before = std::exchange(membership_table_, table);
     return before != nullptr && before != table &&
            (before->id != table->id || before->columns_json != table->columns_json);
 }
 
+void Hub::on_change(const stream::Change& change) {
     ++counters.changes;
     if (change.relation != nullptr && change.relation->table == "tenant_memberships" &&
         change.relation->schema == extension_schema) {
-        people.on_membership(change, now());
         if (note_membership_table(change.relation)) {
             people.forget(); // what was known was said by another table
         }
+        people.on_membership(change, now());
     }
     const std::optional<stream::Scope> scope = stream::scope_of(change);
     if (!scope) {

@@ -12,6 +12,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "hub/clock.hpp"
 #include "hub/limits.hpp"
 #include "hub/people.hpp"
 #include "hub/router.hpp"
@@ -29,15 +30,6 @@ struct TableDescription {
     std::vector<stream::Column> columns;
 };
 using Tables = std::map<std::pair<std::string, std::string>, TableDescription>; // by schema and table
-
-class Clock {
-  public:
-    virtual double now() const = 0;      // seconds; does not run backwards
-    virtual double unix_now() const = 0; // Unix time, seconds
-
-  protected:
-    ~Clock() = default;
-};
 
 // What the hub needs of the database beside the stream.
 class Catalog {
@@ -151,8 +143,6 @@ class Hub final : public stream::Sink {
     People people;
     BindingKinds kinds;
     stream::History history;
-    // Whether it is another table, or has other columns, than before.
-    bool note_membership_table(const std::shared_ptr<const stream::Relation>& table);
     Gatekeeper& gatekeeper;
     Limits limits;
     Counters counters;
@@ -161,6 +151,8 @@ class Hub final : public stream::Sink {
 
   private:
     void note_head(protocol::Cursor cursor);
+    // Whether it is another table, or has other columns, than before.
+    bool note_membership_table(const std::shared_ptr<const stream::Relation>& table);
     void advance_waiting();
     void begin_refresh();
     void end_refresh(std::optional<Tables> tables);
@@ -169,7 +161,6 @@ class Hub final : public stream::Sink {
     Catalog& catalog_;
     Tables tables_;
     bool tables_known_ = false, refresh_wanted_ = false;
-    std::shared_ptr<const stream::Relation> membership_table_; // of the last change of memberships
     std::uint64_t refreshes_ = 0, tables_version_ = 0; // questions asked, and answered: one at a time
     std::vector<std::pair<std::uint64_t, std::function<void()>>> after_refresh_;
     double tables_time_ = -1e9;
@@ -178,6 +169,7 @@ class Hub final : public stream::Sink {
     std::uint64_t target_ = 0, first_target_ = 0; // first_target_: when this process began
     protocol::Cursor head_, complete_head_;
     stream::Timelines timelines_;
+    std::shared_ptr<const stream::Relation> membership_table_; // of the last change of memberships
     double last_people_ = 0;
     std::unordered_set<Watcher*> watchers_, waiting_;
     std::deque<Watcher*> replaying_; // each once

@@ -21,6 +21,8 @@ struct Limits {
     std::size_t presence_topic_bytes = 1024 * 1024; // of all that is tracked on a topic, or by a socket
     double join_timeout = 8; // seconds until a join is answered; the stock client waits for 10
     std::size_t topic_bytes = 1024;
+    std::size_t pattern_time =
+        10; // ms that patterns of one address, and of one user, may take for a change (PatternBudget)
     std::size_t replay_queue_bytes =
         256 * 1024; // a replay waits while more than this is queued at its socket
 };
@@ -96,7 +98,10 @@ struct Counters {
     // By the word that the reason begins with.
     std::map<std::string, std::uint64_t> joins_refused, bindings_refused;
     std::uint64_t broadcasts = 0, broadcasts_refused = 0;
+    std::uint64_t presence_refused = 0;    // by the rate of bytes
     std::uint64_t broadcasts_withheld = 0; // members whose version of the protocol cannot say them
+    std::uint64_t patterns_undecided =
+        0; // changes of which an audience did not learn whether they pass its patterns
     std::uint64_t messages_in = 0, messages_malformed = 0;
     std::uint64_t message_limits = 0; // connections that were closed for too many messages
     std::uint64_t memberships_revoked = 0;

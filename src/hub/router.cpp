@@ -266,6 +266,80 @@ void Router::match(const stream::Change& change, BindingKind& kind, std::vector<
     }
 }
 
+void Router::measure_with(const Clock& clock, const Limits& limits, Counters& counters) {
+    clock_ = &clock;
+    limits_ = &limits;
+    counters_ = &counters;
+}
+
+PatternBudget::Account Router::account(const std::string& name) {
+    return patterns_.account(name, clock_ == nullptr ? 0 : clock_->now());
+}
+
+bool Router::is_work(const stream::Change& change, const BindingKind& kind) const {
+    return clock_ != nullptr && kind.filter != nullptr && wants(kind, change.kind) &&
+           kind.is_for(*change.relation) && kind.filter->is_work(change, kind.leaving, stamp_);
+}
+
+// The members get the same, so the first of them that has time left pays. Within a change nobody's time grows.
+const Subscription* Router::payer_of(Audience& audience) {
+    if (audience.broke == stamp_) {
+        return nullptr;
+    }
+    const double now = clock_->now();
+    if (patterns_.change_has_room(now)) {
+        for (const Subscription* member : audience.members) {
+            if (patterns_.has_room(member->accounts, now)) {
+                return member;
+            }
+        }
+    }
+    audience.broke = stamp_;
+    return nullptr;
+}
+
+bool Router::match_within(const stream::Change& change, BindingKind& kind, std::vector<Match>& matches,
+                          double& spent) {
+    if (!is_work(change, kind)) {
+        match(change, kind, matches);
+        return kind.filter == nullptr || !kind.filter->is_undecided(stamp_);
+    }
+    if (spent * 1000 >= static_cast<double>(limits_->pattern_time)) {
+        return false;
+    }
+    const double began = clock_->now();
+    match(change, kind, matches);
+    spent += clock_->now() - began;
+    return !kind.filter->is_undecided(stamp_);
+}
+
+void Router::note_undecided(Audience& audience) {
+    if (audience.undecided != stamp_) {
+        audience.undecided = stamp_;
+        undecided_.push_back(&audience);
+    }
+}
+
+void Router::tell_undecided(const stream::Change& change, Subscription& subscription) {
+    if (subscription.stamp == stamp_) {
+        return;
+    }
+    subscription.stamp = stamp_;
+    ++counters_->patterns_undecided;
+    const std::string text =
+        "PatternTimeExceeded: the patterns of filters of table " + change.relation->schema + "." +
+        change.relation->table +
+        " take too long for a row (setting pattern-time: " + std::to_string(limits_->pattern_time) +
+        " ms of one address and of one user); whether it passes them is not known";
+    protocol::SystemMessage message;
+    message.extension = "postgres_changes";
+    message.ok = false;
+    message.message = text;
+    message.cursor = change.cursor;
+    message.refetch = true;
+    subscription.subscriber.deliver(system_frame(subscription.encoding, subscription.topic, message));
+}
+
 void Router::consider(const stream::Change& change, const Entry& entry) {
     Audience& audience = *entry.audience;
     if (audience.stamp != stamp_) {
@@ -273,7 +347,21 @@ void Router::consider(const stream::Change& change, const Entry& entry) {
         audience.matches.clear();
     }
     const bool first = audience.matches.empty();
-    match(change, *entry.kind, audience.matches);
+    if (is_work(change, *entry.kind)) {
+        const Subscription* const payer = payer_of(audience);
+        if (payer == nullptr) {
+            note_undecided(audience);
+            return;
+        }
+        const double began = clock_->now();
+        match(change, *entry.kind, audience.matches);
+        patterns_.spend(payer->accounts, clock_->now() - began);
+    } else {
+        match(change, *entry.kind, audience.matches);
+    }
+    if (entry.kind->filter != nullptr && entry.kind->filter->is_undecided(stamp_)) {
+        note_undecided(audience);
+    }
     if (first && !audience.matches.empty()) {
         touched_.push_back(&audience);
     }
@@ -318,6 +406,10 @@ std::size_t Router::route(const stream::Change& change, const stream::Scope& sco
     note_relation(change);
     begin(change);
     touched_.clear();
+    undecided_.clear();
+    if (clock_ != nullptr) {
+        patterns_.begin(change.relation->id, static_cast<double>(limits_->pattern_time) / 1000);
+    }
     const stream::Relation& relation = *change.relation;
     const bool of_tenant = scope.kind == stream::Scope::Kind::Tenant;
     const std::string own = of_tenant ? scope_of_tenant(scope.tenant) : everybody;
@@ -344,6 +436,11 @@ std::size_t Router::route(const stream::Change& change, const stream::Scope& sco
     std::size_t delivered = 0;
     for (Audience* audience : touched_) {
         delivered += deliver_to_audience(*audience);
+    }
+    for (Audience* audience : undecided_) {
+        for (Subscription* member : audience->members) {
+            tell_undecided(change, *member);
+        }
     }
     return delivered;
 }

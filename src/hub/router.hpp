@@ -10,6 +10,9 @@
 #include <unordered_map>
 #include <vector>
 
+#include "hub/clock.hpp"
+#include "hub/limits.hpp"
+#include "hub/pattern_budget.hpp"
 #include "hub/subscription.hpp"
 #include "hub/writer.hpp"
 #include "stream/history.hpp"
@@ -34,11 +37,18 @@ struct Audience {
     // About the change that is being routed.
     std::uint64_t stamp = 0;
     std::vector<Match> matches;
+    std::uint64_t broke = 0;     // none of the members may use more time for patterns
+    std::uint64_t undecided = 0; // it is not known whether the change passes its patterns
 };
 
 // Not thread-safe.
 class Router {
   public:
+    // From now on the time that patterns take is limited. The references live longer than the router.
+    void measure_with(const Clock& clock, const Limits& limits, Counters& counters);
+    // The account of an address or a user, for Subscription::accounts.
+    PatternBudget::Account account(const std::string& name);
+
     // A subscription becomes live: it gets every change that is routed from now on, and that `sight` lets it see.
     void subscribe(Subscription& subscription, const Sight& sight);
     void unsubscribe(Subscription& subscription);
@@ -58,10 +68,15 @@ class Router {
         }
         begin(change);
         std::vector<Match> matches;
+        bool undecided = false;
+        double spent = 0;
         for (std::size_t index = 0; index < subscription.kinds.size(); ++index) {
             if (wanted(index)) {
-                match(change, *subscription.kinds[index], matches);
+                undecided = !match_within(change, *subscription.kinds[index], matches, spent) || undecided;
             }
+        }
+        if (undecided) {
+            tell_undecided(change, subscription);
         }
         return deliver(matches, subscription);
     }
@@ -119,6 +134,13 @@ class Router {
     void begin(const stream::Change& change);
     void match(const stream::Change& change, BindingKind& kind, std::vector<Match>& matches);
     void consider(const stream::Change& change, const Entry& entry);
+    bool is_work(const stream::Change& change, const BindingKind& kind) const;
+    const Subscription* payer_of(Audience& audience);
+    // As match(), for one subscription and `spent` seconds of its time for the change. False when it is not known.
+    bool match_within(const stream::Change& change, BindingKind& kind, std::vector<Match>& matches,
+                      double& spent);
+    void note_undecided(Audience& audience);
+    void tell_undecided(const stream::Change& change, Subscription& subscription);
     void look_into(const stream::Change& change, Table& table, const std::string& scope);
     std::size_t deliver_to_audience(Audience& audience);
     bool deliver(std::vector<Match>& matches, Subscription& subscription);
@@ -130,7 +152,11 @@ class Router {
     std::unordered_map<std::uint32_t, std::shared_ptr<const stream::Relation>> relations_; // seen last, by id
     std::size_t wildcards_ = 0; // entries in tables with a wildcard
     std::uint64_t stamp_ = 0;
-    std::vector<Audience*> touched_;
+    std::vector<Audience*> touched_, undecided_;
+    PatternBudget patterns_;
+    const Clock* clock_ = nullptr; // null: nothing is limited
+    const Limits* limits_ = nullptr;
+    Counters* counters_ = nullptr;
     std::vector<CursorDue> cursors_; // those that may be
     double spread_ = 0;
     protocol::Cursor cursor_; // of the change that is routed

@@ -52,6 +52,11 @@ bool Session::may_broadcast(std::size_t bytes) {
     return take_broadcast(broadcast_bytes_, hub_.now(), hub_.limits, bytes);
 }
 
+void Session::count_broadcast(std::size_t bytes) {
+    const auto rate = static_cast<double>(hub_.limits.broadcast_bytes_per_second);
+    broadcast_bytes_.spend(hub_.now(), rate, rate * 2, static_cast<double>(bytes));
+}
+
 void Session::on_text(std::string_view frame) {
     if (!take_message()) {
         return;

@@ -26,6 +26,8 @@ class Connection {
     // Ends the connection behind what was sent. `code` is a close code of RFC 6455.
     virtual void close(std::uint16_t code, std::string_view reason) = 0;
     virtual std::size_t queued_bytes() const = 0;
+    // The address of the client; empty when it is not known, or that of many.
+    virtual std::string_view sender() const { return {}; }
 
   protected:
     ~Connection() = default;
@@ -66,6 +68,8 @@ class Session {
     void sweep();
     std::size_t tracked_bytes() const; // presences of all channels
     bool may_broadcast(std::size_t bytes);
+    // Counts what cannot be refused; what follows waits for it.
+    void count_broadcast(std::size_t bytes);
     // A text message; write() puts its bytes into the buffer.
     template <class Write> void write(Write&& write) {
         wire::ByteBuffer out(largest_message);

@@ -9,6 +9,7 @@
 
 #include "hub/binding.hpp"
 #include "hub/frame.hpp"
+#include "hub/pattern_budget.hpp"
 #include "protocol/cursor.hpp"
 #include "protocol/message.hpp"
 
@@ -55,6 +56,7 @@ struct Subscription {
     Encoding encoding = Encoding::PhoenixTwo;
     std::string topic;
     std::vector<std::shared_ptr<BindingKind>> kinds; // in the order of the join, repetitions included
+    PatternBudget::Accounts accounts; // on which its patterns are looked for: of its address and its user
 
     struct Place {
         Audience* audience = nullptr;

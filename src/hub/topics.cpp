@@ -74,6 +74,7 @@ class Topic {
     std::string name;
     std::vector<Member*> members;
     std::size_t members_of[2] = {}; // by version
+    std::size_t listening = 0;      // members that want presence
     std::vector<Waiting> waiting;
     Metas present;
     Metas joined, left; // since the last presence_diff
@@ -140,6 +141,18 @@ void Topics::join(Member& member, const std::string& name) {
     member.place = topic;
     topic->members.push_back(&member);
     ++topic->members_of[form_of(member)];
+    topic->listening += member.wants_presence ? 1 : 0;
+}
+
+void Topics::listen(Member& member) {
+    if (!member.wants_presence) {
+        member.wants_presence = true;
+        ++member.place->listening;
+    }
+}
+
+std::size_t Topics::presence_cost(const Member& member, std::size_t bytes) {
+    return (bytes + member.presence_bytes) * (1 + member.place->listening);
 }
 
 void Topics::leave(Member& member) {
@@ -150,6 +163,7 @@ void Topics::leave(Member& member) {
     untrack(member);
     auto& members = member.place->members;
     --member.place->members_of[form_of(member)];
+    member.place->listening -= member.wants_presence ? 1 : 0;
     members.erase(std::find(members.begin(), members.end(), &member));
     if (members.empty()) {
         topics_.erase(std::string(member.place->name));

@@ -27,7 +27,7 @@ struct Member {
     Encoding encoding = Encoding::PhoenixTwo;
     std::string_view topic;       // as the client calls it; lives as long as the member
     bool hears_itself = false;    // gets its own broadcasts
-    bool wants_presence = false;  // gets presence_diff
+    bool wants_presence = false;  // gets presence_diff; behind join() see Topics::listen()
     bool silent = false;          // gets nothing until it is known whether it may
     std::shared_ptr<Topic> place; // null: on none
     std::string presence_key;
@@ -65,6 +65,10 @@ class Topics {
     // How many are tracked on the member's topic.
     static std::size_t tracked(const Member& member);
     static std::size_t tracked_bytes(const Member& member);
+    // Bytes that go out when the member tracks something of so many bytes now, instead of what it tracks: to each member that listens.
+    static std::size_t presence_cost(const Member& member, std::size_t bytes);
+    // A member that did not get presence_diff gets it from now on.
+    static void listen(Member& member);
     // What is known of all members, for one that begins to listen.
     static FramePointer state_for(const Member& member);
     // Sends what has changed since the last time.

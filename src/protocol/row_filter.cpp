@@ -73,7 +73,7 @@ struct RowFilter::Bound {
     std::vector<std::string> names;   // of the columns, as rows write them
     std::vector<std::string> columns; // the same, plain
 
-    Truth leaf(const Node& node, std::string_view json) const {
+    Truth leaf(const Node& node, std::string_view json, bool& too_long) const {
         if (node.operation == Operator::In && node.values.empty()) {
             return Truth::False; // whatever the row has, as with = ANY of an empty array
         }
@@ -95,6 +95,11 @@ struct RowFilter::Bound {
         const std::optional<ColumnValue> value =
             read_json_value(node.expression ? ColumnKind::Text : node.column_kind, json);
         if (!value) {
+            return Truth::Unknown;
+        }
+        if (node.expression && value->text.size() * static_cast<std::size_t>(node.expression->ProgramSize()) >
+                                   most_pattern_steps) {
+            too_long = true;
             return Truth::Unknown;
         }
         if (node.expression) {
@@ -128,16 +133,16 @@ struct RowFilter::Bound {
     }
 
     // S. C. Kleene, "Introduction to Metamathematics", 1952, §64. Leaves `at` behind the node.
-    Truth evaluate(std::size_t& at, const std::vector<std::string_view>& values) const {
+    Truth evaluate(std::size_t& at, const std::vector<std::string_view>& values, bool& too_long) const {
         const Node& node = nodes[at++];
         Truth truth = Truth::Unknown;
         if (node.kind == FilterNode::Kind::Leaf) {
-            truth = leaf(node, values[node.column]);
+            truth = leaf(node, values[node.column], too_long);
         } else {
             const bool all = node.kind == FilterNode::Kind::All;
             truth = truth_of(all);
             for (std::uint32_t child = 0; child < node.child_count; ++child) {
-                const Truth next = evaluate(at, values);
+                const Truth next = evaluate(at, values, too_long);
                 truth = all ? std::min(truth, next) : std::max(truth, next);
             }
         }
@@ -247,14 +252,19 @@ bool RowFilter::is_empty() const {
     return bound_->nodes.empty();
 }
 
-bool RowFilter::passes(std::string_view row) const {
+bool RowFilter::passes(std::string_view row, bool* undecided) const {
     if (bound_->nodes.empty()) {
         return true;
     }
     std::vector<std::string_view> values(bound_->names.size());
     find_members(row, bound_->names, values);
     std::size_t at = 0;
-    return bound_->evaluate(at, values) == Truth::True;
+    bool too_long = false;
+    const Truth truth = bound_->evaluate(at, values, too_long);
+    if (undecided != nullptr) {
+        *undecided = too_long && truth == Truth::Unknown;
+    }
+    return truth == Truth::True;
 }
 
 std::optional<RowFilter::Equality> RowFilter::equality() const {

@@ -20,6 +20,9 @@ struct FilterColumn {
     std::string_view type_name; // pg_type.typname, of a domain that of its base type
 };
 
+// A step takes some 5 ns at worst.
+constexpr std::size_t most_pattern_steps = 32'000'000;
+
 // Immutable; may be shared. Conditions are true, false or unknown as in SQL: a row passes when the filter is true. A column that
 // is null is unknown to all operators but is and isdistinct, and so is one that the row does not have (a large value that did
 // not change is not in the WAL): what cannot be decided is not sent.
@@ -36,8 +39,9 @@ class RowFilter {
     RowFilter(RowFilter&&) noexcept;
     RowFilter& operator=(RowFilter&&) noexcept;
 
-    // `row` is a JSON object as to_jsonb() gives it.
-    bool passes(std::string_view row) const;
+    // `row` is a JSON object as to_jsonb() gives it. `undecided` is set when that depends on a pattern that may take too long for
+    // its text: bytes of the text times the size of the pattern's program are limited (most_pattern_steps).
+    bool passes(std::string_view row, bool* undecided = nullptr) const;
     bool is_empty() const; // every row passes
 
     // A condition column = value that every row that passes satisfies, for an index of filters: the name of the column and a

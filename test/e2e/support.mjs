@@ -145,8 +145,8 @@ export class Stage {
 }
 
 // A client that speaks the protocol itself, for what the stock client never does.
-export async function rawSocket(stage, { vsn = '2.0.0', apikey = anonymous, query = '' } = {}) {
-  const socket = new ws(`ws://127.0.0.1:${stage.port}/realtime/v1/websocket?apikey=${apikey}&vsn=${vsn}${query}`)
+export async function rawSocket(stage, { vsn = '2.0.0', apikey = anonymous, query = '', from = undefined } = {}) {
+  const socket = new ws(`ws://127.0.0.1:${stage.port}/realtime/v1/websocket?apikey=${apikey}&vsn=${vsn}${query}`, { localAddress: from })
   socket.messages = []
   socket.on('message', (data, binary) => socket.messages.push(binary ? data : JSON.parse(data.toString())))
   socket.closed = new Promise((resolve) => socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() })))

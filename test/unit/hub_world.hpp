@@ -16,7 +16,8 @@ namespace made {
 
 class World final : public hub::Directory, public hub::Catalog, public hub::Gatekeeper, public hub::Clock {
   public:
-    double time = 1000;
+    mutable double time = 1000;
+    double step = 0; // s that pass with each look at the clock
     std::deque<std::function<void()>> later;
     std::map<std::string, std::vector<std::string>>
         members;                      // by user; whoever is not in it is a member of "t"
@@ -24,7 +25,7 @@ class World final : public hub::Directory, public hub::Catalog, public hub::Gate
     bool database_is_there = true;
     hub::Hub hub{*this, *this, *this, *this, {300, 1 << 20}};
 
-    double now() const override { return time; }
+    double now() const override { return time += step; }
     double unix_now() const override { return time; }
     void look_up_tenants(const hub::Identity& identity,
                          std::function<void(std::optional<hub::TenantsAnswer>)> done) override {
@@ -110,7 +111,9 @@ class Wire final : public hub::Connection {
     std::vector<std::string> texts; // of WebSocket frames
     bool closed = false;
     std::size_t queued = 0;
+    std::string address; // of the client; empty: not known
 
+    std::string_view sender() const override { return address; }
     void send(const hub::FramePointer& frame) override {
         const std::string_view bytes = frame->bytes();
         const auto length = static_cast<unsigned char>(bytes[1]);

@@ -1,0 +1,94 @@
+// How long patterns of filters may be looked for in the texts of changes, so that nobody waits for somebody else's.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace hub {
+
+// Seconds of work: so many at once, and so many a second. What was spent beyond that has to be waited for.
+class WorkBucket {
+  public:
+    bool has_room(double now, double rate, double burst) {
+        left_ = std::min(burst, left_ + (began_ ? (now - last_) * rate : burst));
+        began_ = true;
+        last_ = now;
+        return left_ > 0;
+    }
+    void spend(double seconds) { left_ -= seconds; }
+    bool is_full(double now, double rate, double burst) {
+        return has_room(now, rate, burst) && left_ >= burst;
+    }
+
+  private:
+    double left_ = 0, last_ = 0;
+    bool began_ = false;
+};
+
+// One measure decides about everything: what one address, and one user, may use for one change. In a second each may use five
+// times that, all clients for one change four times, and all clients of a table in a second twenty times. One thread.
+class PatternBudget {
+  public:
+    static constexpr double in_a_second = 5, of_all = 4;
+    using Account = std::shared_ptr<WorkBucket>;
+    using Accounts = std::vector<Account>;
+
+    // The account of an address or a user, which is remembered as long as somebody has it or it is not full.
+    Account account(const std::string& name, double now) {
+        if (accounts_.size() >= sweep_at_) {
+            std::erase_if(accounts_, [&](auto& one) {
+                return one.second.use_count() == 1 &&
+                       one.second->is_full(now, seconds_ * in_a_second, seconds_);
+            });
+            sweep_at_ = std::max<std::size_t>(1024, accounts_.size() * 2);
+        }
+        auto& account = accounts_[name];
+        if (account == nullptr) {
+            account = std::make_shared<WorkBucket>();
+        }
+        return account;
+    }
+
+    // `seconds` is the measure.
+    void begin(std::uint32_t table, double seconds) {
+        seconds_ = seconds;
+        if (tables_.size() >= most_tables && tables_.count(table) == 0) {
+            tables_.clear();
+        }
+        table_ = &tables_[table];
+        spent_ = 0;
+    }
+    // Whether all clients together may go on with the change that has begun.
+    bool change_has_room(double now) {
+        return spent_ < seconds_ * of_all &&
+               table_->has_room(now, seconds_ * in_a_second * of_all, seconds_ * of_all);
+    }
+    bool has_room(const Accounts& accounts, double now) const {
+        return std::all_of(accounts.begin(), accounts.end(), [&](const Account& account) {
+            return account->has_room(now, seconds_ * in_a_second, seconds_);
+        });
+    }
+    void spend(const Accounts& accounts, double seconds) {
+        spent_ += seconds;
+        table_->spend(seconds);
+        for (const Account& account : accounts) {
+            account->spend(seconds);
+        }
+    }
+
+  private:
+    static constexpr std::size_t most_tables = 10'000;
+
+    std::unordered_map<std::string, Account> accounts_;
+    std::size_t sweep_at_ = 1024;
+    std::unordered_map<std::uint32_t, WorkBucket> tables_;
+    WorkBucket* table_ = nullptr;
+    double seconds_ = 0, spent_ = 0; // spent_: for this change
+};
+
+} // namespace hub
