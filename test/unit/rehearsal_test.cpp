@@ -150,7 +150,7 @@ TEST(Rehearsal, WhatComesAfterAGapEndsNoAlertBeforeIt) {
     for (const auto& [at, value] : {std::pair(0, 50.0), std::pair(360, 1.0)}) {
         metric::SampleBucket bucket;
         bucket.start = start + at * second;
-        bucket.add(value);
+        bucket.add(value, bucket.start);
         rehearsal.add_sample({}, "orders", "load", bucket);
     }
     rehearsal.finish();
