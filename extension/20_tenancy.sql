@@ -45,8 +45,8 @@ CREATE TABLE @extschema@.tenant_settings (
   tenant_id uuid PRIMARY KEY,
   metrics_retention interval NOT NULL DEFAULT '30 days' CHECK (metrics_retention > '0' AND metrics_retention <= '30 days'),
   alert_retention interval NOT NULL DEFAULT '365 days' CHECK (alert_retention > '0'),
-  max_alert_rules integer NOT NULL DEFAULT 1000 CHECK (max_alert_rules >= 0),
-  time_zone text NOT NULL DEFAULT 'UTC',
+  max_alert_rules integer NOT NULL DEFAULT 1000 CHECK (max_alert_rules BETWEEN 0 AND 10000),
+  time_zone text NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) <= 255),
   updated_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE @extschema@.tenant_settings IS
@@ -54,7 +54,7 @@ COMMENT ON TABLE @extschema@.tenant_settings IS
 COMMENT ON COLUMN @extschema@.tenant_settings.tenant_id IS 'Whose settings they are.';
 COMMENT ON COLUMN @extschema@.tenant_settings.metrics_retention IS 'How long reports, rollups and events of connections are kept. They are personal data: never longer than 30 days.';
 COMMENT ON COLUMN @extschema@.tenant_settings.alert_retention IS 'How long alerts that ended are kept.';
-COMMENT ON COLUMN @extschema@.tenant_settings.max_alert_rules IS 'How many alert rules the tenant may have.';
+COMMENT ON COLUMN @extschema@.tenant_settings.max_alert_rules IS 'How many alert rules the tenant may have; 10000 at most.';
 COMMENT ON COLUMN @extschema@.tenant_settings.time_zone IS 'Time zone of the tenant.';
 COMMENT ON COLUMN @extschema@.tenant_settings.updated_at IS 'When the settings were last changed.';
 

@@ -39,10 +39,10 @@ COMMENT ON FUNCTION @extschema@.realtime_sketch_quantile(@extschema@.realtime_sk
   'The value below which this fraction (0 to 1) of the values lies, within 1 %; NULL for an empty sketch.';
 CREATE FUNCTION @extschema@.realtime_sketch_count(@extschema@.realtime_sketch) RETURNS bigint
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pg_realtime_sketch_count';
-COMMENT ON FUNCTION @extschema@.realtime_sketch_count(@extschema@.realtime_sketch) IS 'How many values are in a sketch, by their weight.';
+COMMENT ON FUNCTION @extschema@.realtime_sketch_count(@extschema@.realtime_sketch) IS 'How many values are in a sketch, by their weight; it stops at 2^63 - 1.';
 CREATE FUNCTION @extschema@.realtime_sketch_sum(@extschema@.realtime_sketch) RETURNS double precision
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pg_realtime_sketch_sum';
-COMMENT ON FUNCTION @extschema@.realtime_sketch_sum(@extschema@.realtime_sketch) IS 'Sum of the values of a sketch, each times its weight; exact.';
+COMMENT ON FUNCTION @extschema@.realtime_sketch_sum(@extschema@.realtime_sketch) IS 'Sum of the values of a sketch, each times its weight; it stops at the greatest double precision.';
 CREATE FUNCTION @extschema@.realtime_sketch_min(@extschema@.realtime_sketch) RETURNS double precision
 LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'MODULE_PATHNAME', 'pg_realtime_sketch_min';
 COMMENT ON FUNCTION @extschema@.realtime_sketch_min(@extschema@.realtime_sketch) IS 'Least value of a sketch, exact; NULL when it is empty.';

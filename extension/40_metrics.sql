@@ -7,15 +7,15 @@ CREATE TABLE @extschema@.realtime_connection_metrics (
   tenant_id uuid NOT NULL,
   subscription_type text COLLATE "C" NOT NULL CHECK (octet_length(subscription_type) BETWEEN 1 AND 255 AND subscription_type <> '*'),
   connection_id text COLLATE "C" NOT NULL CHECK (octet_length(connection_id) BETWEEN 1 AND 255),
-  total_messages_received bigint NOT NULL DEFAULT 0 CHECK (total_messages_received >= 0),
-  total_messages_sent bigint NOT NULL DEFAULT 0 CHECK (total_messages_sent >= 0),
-  avg_response_time_ms double precision CHECK (avg_response_time_ms >= 0 AND avg_response_time_ms < 'infinity'),
-  error_count bigint NOT NULL DEFAULT 0 CHECK (error_count >= 0),
+  total_messages_received bigint NOT NULL DEFAULT 0 CHECK (total_messages_received BETWEEN 0 AND 9007199254740992),
+  total_messages_sent bigint NOT NULL DEFAULT 0 CHECK (total_messages_sent BETWEEN 0 AND 9007199254740992),
+  avg_response_time_ms double precision CHECK (avg_response_time_ms BETWEEN 0 AND 1e12),
+  error_count bigint NOT NULL DEFAULT 0 CHECK (error_count BETWEEN 0 AND 9007199254740992),
   retry_count integer NOT NULL DEFAULT 0 CHECK (retry_count >= 0),
-  bytes_transferred bigint NOT NULL DEFAULT 0 CHECK (bytes_transferred >= 0),
-  cpu_usage double precision CHECK (cpu_usage >= 0 AND cpu_usage < 'infinity'),
-  memory_usage double precision CHECK (memory_usage >= 0 AND memory_usage < 'infinity'),
-  connection_count integer CHECK (connection_count >= 0),
+  bytes_transferred bigint NOT NULL DEFAULT 0 CHECK (bytes_transferred BETWEEN 0 AND 9007199254740992),
+  cpu_usage double precision CHECK (cpu_usage BETWEEN 0 AND 1e12),
+  memory_usage double precision CHECK (memory_usage BETWEEN 0 AND 1e12),
+  connection_count integer CHECK (connection_count BETWEEN 0 AND 1000000),
   connection_quality @extschema@.connection_quality,
   health_score numeric(4,1) CHECK (health_score BETWEEN 0 AND 100),
   last_heartbeat_at timestamptz NOT NULL DEFAULT now(),
@@ -23,7 +23,7 @@ CREATE TABLE @extschema@.realtime_connection_metrics (
   transaction_id xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id()
 ) PARTITION BY RANGE (recorded_at);
 COMMENT ON TABLE @extschema@.realtime_connection_metrics IS
-  'Reports of connections, one row a report. Counters are cumulative: they count from the beginning of the connection.';
+  'Reports of connections, one row a report. Counters are cumulative: they count from the beginning of the connection, up to 2^53. Measures go up to 1e12, connection_count up to 1000000; whatever is beyond is refused.';
 COMMENT ON COLUMN @extschema@.realtime_connection_metrics.tenant_id IS 'Whose row it is.';
 COMMENT ON COLUMN @extschema@.realtime_connection_metrics.subscription_type IS 'What the connection subscribes to, for example a table.';
 COMMENT ON COLUMN @extschema@.realtime_connection_metrics.connection_id IS 'The connection, by the name that its client gave it.';
@@ -47,12 +47,12 @@ CREATE TABLE @extschema@.realtime_metric_samples (
   tenant_id uuid NOT NULL,
   subscription_type text COLLATE "C" NOT NULL CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
   metric text COLLATE "C" NOT NULL CHECK (metric ~ '^[a-z][a-z0-9_]{0,62}$'),
-  value double precision NOT NULL CHECK (value > '-infinity' AND value < 'infinity'),
+  value double precision NOT NULL CHECK (value BETWEEN -1e12 AND 1e12),
   recorded_at timestamptz NOT NULL DEFAULT now(),
   transaction_id xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id()
 ) PARTITION BY RANGE (recorded_at);
 COMMENT ON TABLE @extschema@.realtime_metric_samples IS
-  'Values of metrics that users define, one row a value.';
+  'Values of metrics that users define, one row a value, between -1e12 and 1e12.';
 COMMENT ON COLUMN @extschema@.realtime_metric_samples.tenant_id IS 'Whose row it is.';
 COMMENT ON COLUMN @extschema@.realtime_metric_samples.subscription_type IS 'What it is about; * stands for the tenant as a whole.';
 COMMENT ON COLUMN @extschema@.realtime_metric_samples.metric IS 'Name of the metric.';
@@ -107,19 +107,19 @@ CREATE TABLE @extschema@.realtime_health_status (
   tenant_id uuid NOT NULL,
   subscription_type text COLLATE "C" NOT NULL CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
   status @extschema@.realtime_health NOT NULL DEFAULT 'unknown',
-  active_connections integer NOT NULL DEFAULT 0 CHECK (active_connections >= 0),
-  stale_connections integer NOT NULL DEFAULT 0 CHECK (stale_connections >= 0),
+  active_connections integer NOT NULL DEFAULT 0 CHECK (active_connections BETWEEN 0 AND 1000000000),
+  stale_connections integer NOT NULL DEFAULT 0 CHECK (stale_connections BETWEEN 0 AND 1000000000),
   success_rate double precision CHECK (success_rate BETWEEN 0 AND 1),
   error_rate double precision CHECK (error_rate BETWEEN 0 AND 1),
-  avg_latency_ms double precision CHECK (avg_latency_ms >= 0 AND avg_latency_ms < 'infinity'),
-  p50_latency_ms double precision CHECK (p50_latency_ms >= 0 AND p50_latency_ms < 'infinity'),
-  p95_latency_ms double precision CHECK (p95_latency_ms >= 0 AND p95_latency_ms < 'infinity'),
-  p99_latency_ms double precision CHECK (p99_latency_ms >= 0 AND p99_latency_ms < 'infinity'),
-  retry_rate double precision CHECK (retry_rate >= 0 AND retry_rate < 'infinity'),
-  messages_per_second double precision CHECK (messages_per_second >= 0 AND messages_per_second < 'infinity'),
-  bytes_per_second double precision CHECK (bytes_per_second >= 0 AND bytes_per_second < 'infinity'),
-  cpu_usage double precision CHECK (cpu_usage >= 0 AND cpu_usage < 'infinity'),
-  memory_usage double precision CHECK (memory_usage >= 0 AND memory_usage < 'infinity'),
+  avg_latency_ms double precision CHECK (avg_latency_ms BETWEEN 0 AND 1e12),
+  p50_latency_ms double precision CHECK (p50_latency_ms BETWEEN 0 AND 1e12),
+  p95_latency_ms double precision CHECK (p95_latency_ms BETWEEN 0 AND 1e12),
+  p99_latency_ms double precision CHECK (p99_latency_ms BETWEEN 0 AND 1e12),
+  retry_rate double precision CHECK (retry_rate BETWEEN 0 AND 1e12),
+  messages_per_second double precision CHECK (messages_per_second BETWEEN 0 AND 1e12),
+  bytes_per_second double precision CHECK (bytes_per_second BETWEEN 0 AND 1e12),
+  cpu_usage double precision CHECK (cpu_usage BETWEEN 0 AND 1e12),
+  memory_usage double precision CHECK (memory_usage BETWEEN 0 AND 1e12),
   health_score numeric(4,1) CHECK (health_score BETWEEN 0 AND 100),
   reason text,
   last_health_check_at timestamptz NOT NULL DEFAULT now(),
@@ -173,7 +173,7 @@ CREATE TABLE @extschema@.realtime_metric_rollups (
   PRIMARY KEY (tenant_id, subscription_type, resolution, bucket_start, clock_offset)
 ) PARTITION BY RANGE (bucket_start);
 COMMENT ON TABLE @extschema@.realtime_metric_rollups IS
-  'What happened to a subscription in buckets of time: the source of trends. Written by the worker.';
+  'What happened to a subscription in buckets of time: the source of trends. Written by the worker. Counters stop at 2^53.';
 COMMENT ON COLUMN @extschema@.realtime_metric_rollups.tenant_id IS 'Whose row it is.';
 COMMENT ON COLUMN @extschema@.realtime_metric_rollups.subscription_type IS 'What it is about; * stands for the tenant as a whole.';
 COMMENT ON COLUMN @extschema@.realtime_metric_rollups.resolution IS 'Length of the bucket in seconds.';
@@ -269,13 +269,13 @@ CREATE TABLE @extschema@.batch_processing_logs (
   tenant_id uuid NOT NULL,
   batch_id text COLLATE "C" NOT NULL CHECK (octet_length(batch_id) BETWEEN 1 AND 255),
   operation_type text CHECK (octet_length(operation_type) <= 255),
-  item_count integer NOT NULL DEFAULT 0 CHECK (item_count >= 0),
-  succeeded_count integer NOT NULL DEFAULT 0 CHECK (succeeded_count >= 0),
-  failed_count integer NOT NULL DEFAULT 0 CHECK (failed_count >= 0),
+  item_count integer NOT NULL DEFAULT 0 CHECK (item_count BETWEEN 0 AND 1000000),
+  succeeded_count integer NOT NULL DEFAULT 0 CHECK (succeeded_count BETWEEN 0 AND 1000000),
+  failed_count integer NOT NULL DEFAULT 0 CHECK (failed_count BETWEEN 0 AND 1000000),
   status @extschema@.batch_status NOT NULL DEFAULT 'processing',
   started_at timestamptz NOT NULL DEFAULT now(),
   completed_at timestamptz,
-  duration_ms double precision CHECK (duration_ms >= 0),
+  duration_ms double precision CHECK (duration_ms BETWEEN 0 AND 1e12),
   error text
 ) PARTITION BY RANGE (started_at);
 COMMENT ON TABLE @extschema@.batch_processing_logs IS

@@ -141,3 +141,71 @@ COMMENT ON FUNCTION @extschema@.realtime_alert_conditions(jsonb) IS
   'The tree of alert_rules.conditions as rows, each node before its children; an error (22023, 54000) that names the node when it is not valid.';
 REVOKE ALL ON FUNCTION @extschema@.realtime_alert_conditions(jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.realtime_alert_conditions(jsonb) TO realtime_reader;
+
+-- Which signals there are -----------------------------------------------------------------------------------------------------------
+
+CREATE FUNCTION @extschema@.realtime_metrics(OUT metric text, OUT aggregations text[]) RETURNS SETOF record
+LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pg_realtime_metrics';
+COMMENT ON FUNCTION @extschema@.realtime_metrics() IS
+  'The metrics that the extension computes, each with the aggregations that mean something for it. Metrics that users define have all of them.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_metrics() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION @extschema@.realtime_metrics() TO realtime_reader;
+
+CREATE FUNCTION @extschema@.realtime_nearest_name(name text, names text[]) RETURNS text
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS 'MODULE_PATHNAME', 'pg_realtime_nearest_name';
+COMMENT ON FUNCTION @extschema@.realtime_nearest_name(text, text[]) IS
+  'Of these names the one that takes the fewest edits, if it takes no more than a third of the letters; NULL when none is so near.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_nearest_name(text, text[]) FROM PUBLIC;
+
+CREATE FUNCTION @extschema@.realtime_check_signal(tenant uuid, metric text, aggregation text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  valid text[];
+  meant text;
+BEGIN
+  SELECT m.aggregations INTO valid FROM @extschema@.realtime_metrics() m WHERE m.metric = $2;
+  IF valid IS NULL THEN
+    meant := @extschema@.realtime_nearest_name($2, ARRAY(SELECT m.metric FROM @extschema@.realtime_metrics() m));
+    IF $2 = 'replication_lag_seconds' THEN
+      RAISE EXCEPTION 'metric "replication_lag_seconds" has no values in the database'
+        USING ERRCODE = 'invalid_parameter_value', HINT = 'The gateway shows it among its own metrics; replication_lag_bytes is known here.';
+    -- Whoever has no right to the tenant learns nothing of its metrics.
+    ELSIF meant IS NOT NULL AND NOT (
+         @extschema@.realtime_session_acts_for($1)
+         AND (EXISTS (SELECT 1 FROM @extschema@.realtime_sample_rollups s WHERE s.metric = $2 AND s.resolution = 3600 AND ($1 IS NULL OR s.tenant_id = $1))
+              OR EXISTS (SELECT 1 FROM @extschema@.realtime_metric_samples s
+                          WHERE s.metric = $2 AND ($1 IS NULL OR s.tenant_id = $1) AND s.recorded_at > now() - interval '1 hour'))) THEN
+      RAISE EXCEPTION 'metric "%" does not exist', $2
+        USING ERRCODE = 'undefined_object',
+              HINT = format('Perhaps you meant "%s". A metric of your own whose name is that near exists from its first value in realtime_metric_samples.', meant);
+    END IF;
+  ELSIF $3 <> ALL (valid) THEN
+    RAISE EXCEPTION 'aggregation "%" means nothing for metric "%"', $3, $2
+      USING ERRCODE = 'invalid_parameter_value', HINT = format('Valid is: %s.', array_to_string(valid, ', '));
+  END IF;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.realtime_check_signal(uuid, text, text) IS
+  'Raises an error when the aggregation means nothing for the metric (22023), or when there is no such metric, no value of that name, and a metric of nearly that name (42704).';
+REVOKE ALL ON FUNCTION @extschema@.realtime_check_signal(uuid, text, text) FROM PUBLIC;
+
+-- For the worker: a rule that came past the trigger must not end a pass.
+CREATE FUNCTION @extschema@.realtime_readable_conditions(conditions jsonb)
+RETURNS TABLE ("position" integer, kind text, child_count integer, metric text, aggregation text, operator text,
+               threshold double precision, upper double precision, window_seconds integer)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN QUERY SELECT * FROM @extschema@.realtime_alert_conditions(conditions);
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+  RETURN QUERY SELECT 0, 'error'::text, 0, SQLERRM, NULL::text, NULL::text, NULL::double precision, NULL::double precision, NULL::integer;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.realtime_readable_conditions(jsonb) IS
+  'realtime_alert_conditions(), of conditions that are not valid one row of kind error whose metric is the message.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_readable_conditions(jsonb) FROM PUBLIC;

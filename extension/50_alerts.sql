@@ -10,8 +10,8 @@ COMMENT ON TYPE @extschema@.alert_state IS 'Where a rule stands for one subscrip
 CREATE TABLE @extschema@.alert_rules (
   tenant_id uuid,
   rule_id text COLLATE "C" NOT NULL DEFAULT pg_catalog.gen_random_uuid()::text CHECK (octet_length(rule_id) BETWEEN 1 AND 255 AND rule_id !~ E'\\n'),
-  name text NOT NULL DEFAULT '',
-  description text,
+  name text NOT NULL DEFAULT '' CHECK (length(name) <= 255),
+  description text CHECK (length(description) <= 4096),
   subscription_type text COLLATE "C" CHECK (octet_length(subscription_type) BETWEEN 1 AND 255),
   metric text COLLATE "C" NOT NULL CHECK (metric ~ '^[a-z][a-z0-9_]{0,62}$'),
   aggregation text NOT NULL DEFAULT 'default' CHECK (aggregation IN ('default', 'avg', 'min', 'max', 'sum', 'count', 'rate', 'p50', 'p90', 'p95', 'p99', 'last')),
@@ -20,7 +20,7 @@ CREATE TABLE @extschema@.alert_rules (
   threshold_upper double precision CHECK (threshold_upper > '-infinity' AND threshold_upper < 'infinity'),
   clear_threshold double precision CHECK (clear_threshold > '-infinity' AND clear_threshold < 'infinity'),
   window_seconds integer NOT NULL DEFAULT 60 CHECK (window_seconds BETWEEN 10 AND 2592000),
-  conditions jsonb,
+  conditions jsonb CHECK (octet_length(conditions::text) <= 16384),
   for_seconds integer NOT NULL DEFAULT 0 CHECK (for_seconds BETWEEN 0 AND 31536000),
   keep_firing_seconds integer NOT NULL DEFAULT 0 CHECK (keep_firing_seconds BETWEEN 0 AND 31536000),
   severity @extschema@.alert_severity NOT NULL DEFAULT 'medium',
@@ -32,9 +32,9 @@ CREATE TABLE @extschema@.alert_rules (
   escalate_after_minutes integer CHECK (escalate_after_minutes BETWEEN 1 AND 525600),
   escalate_severity @extschema@.alert_severity,
   group_name text CHECK (octet_length(group_name) <= 255),
-  inhibited_by text[] NOT NULL DEFAULT '{}',
-  message_template text CHECK (length(message_template) <= 4096),
-  labels jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object'),
+  inhibited_by text[] NOT NULL DEFAULT '{}' CHECK (cardinality(inhibited_by) <= 32 AND octet_length(inhibited_by::text) <= 8192),
+  message_template text CHECK (octet_length(message_template) <= 4096),
+  labels jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object' AND octet_length(labels::text) <= 8192),
   enabled boolean NOT NULL DEFAULT true,
   last_error text,
   last_error_at timestamptz,
@@ -46,21 +46,21 @@ COMMENT ON TABLE @extschema@.alert_rules IS
   'What makes an alert. Rules are checked when they are written.';
 COMMENT ON COLUMN @extschema@.alert_rules.tenant_id IS 'Whose rule it is; NULL: a global one, for every tenant that has no rule of the same rule_id.';
 COMMENT ON COLUMN @extschema@.alert_rules.rule_id IS 'Name of the rule within the tenant.';
-COMMENT ON COLUMN @extschema@.alert_rules.name IS 'What people call it.';
-COMMENT ON COLUMN @extschema@.alert_rules.description IS 'What it is for.';
+COMMENT ON COLUMN @extschema@.alert_rules.name IS 'What people call it; up to 255 characters.';
+COMMENT ON COLUMN @extschema@.alert_rules.description IS 'What it is for; up to 4096 characters.';
 COMMENT ON COLUMN @extschema@.alert_rules.subscription_type IS 'Which subscription it judges; NULL: each by itself; *: the tenant as a whole.';
 COMMENT ON COLUMN @extschema@.alert_rules.metric IS 'Metric it looks at: error_rate, success_rate, avg_latency_ms, p50_latency_ms, p95_latency_ms, p99_latency_ms, health_score, active_connections, stale_connections, retry_rate, messages_per_second, bytes_per_second, cpu_usage, memory_usage, batch_failure_rate, replication_lag_bytes, or a user-defined one of realtime_metric_samples.';
-COMMENT ON COLUMN @extschema@.alert_rules.aggregation IS 'How the window becomes one number; default is what suits the metric.';
+COMMENT ON COLUMN @extschema@.alert_rules.aggregation IS 'How the window becomes one number; default is what suits the metric. last is the value of the latest bucket of the window that has one: see realtime_metrics() and the documentation of rules.';
 COMMENT ON COLUMN @extschema@.alert_rules.operator IS 'How the number is compared with threshold_value.';
 COMMENT ON COLUMN @extschema@.alert_rules.threshold_value IS 'The threshold.';
 COMMENT ON COLUMN @extschema@.alert_rules.threshold_upper IS 'Upper bound, for between and outside.';
 COMMENT ON COLUMN @extschema@.alert_rules.clear_threshold IS 'A firing alert ends only beyond this one (hysteresis); NULL: threshold_value.';
 COMMENT ON COLUMN @extschema@.alert_rules.window_seconds IS 'Length of the window in seconds, in steps of 10 s (longer ones of 1 min and 1 h).';
-COMMENT ON COLUMN @extschema@.alert_rules.conditions IS 'More conditions that must hold, too: {"all": [...]}, {"any": [...]}, {"not": ...}, {"metric", "aggregation", "operator", "threshold", "upper", "window_seconds"}, or {"burn_rate": {...}}.';
+COMMENT ON COLUMN @extschema@.alert_rules.conditions IS 'More conditions that must hold, too: {"all": [...]}, {"any": [...]}, {"not": ...}, {"metric", "aggregation", "operator", "threshold", "upper", "window_seconds"}, or {"burn_rate": {...}}. Up to 64 nodes and 16384 bytes.';
 COMMENT ON COLUMN @extschema@.alert_rules.for_seconds IS 'How long it must be breached before it fires.';
 COMMENT ON COLUMN @extschema@.alert_rules.keep_firing_seconds IS 'How long it must be clear before it ends.';
 COMMENT ON COLUMN @extschema@.alert_rules.severity IS 'Severity of its alerts.';
-COMMENT ON COLUMN @extschema@.alert_rules.cooldown_minutes IS 'For so long after a notification further firings are not notified. A higher severity and the end of an alert are.';
+COMMENT ON COLUMN @extschema@.alert_rules.cooldown_minutes IS 'For so long after a notification further firings of the rule for the same subscription are not notified: each tenant and subscription cools down by itself. A higher severity and the end of an alert are notified.';
 COMMENT ON COLUMN @extschema@.alert_rules.no_data_action IS 'What missing data means.';
 COMMENT ON COLUMN @extschema@.alert_rules.no_data_for_seconds IS 'How long data must be missing before it means that.';
 COMMENT ON COLUMN @extschema@.alert_rules.error_action IS 'What a value that cannot be computed means, after for_seconds.';
@@ -68,9 +68,9 @@ COMMENT ON COLUMN @extschema@.alert_rules.flap_detection IS 'Whether notificatio
 COMMENT ON COLUMN @extschema@.alert_rules.escalate_after_minutes IS 'After so long without acknowledgement the severity rises.';
 COMMENT ON COLUMN @extschema@.alert_rules.escalate_severity IS 'To which severity; NULL: critical.';
 COMMENT ON COLUMN @extschema@.alert_rules.group_name IS 'Alerts of one group and tenant share notifications.';
-COMMENT ON COLUMN @extschema@.alert_rules.inhibited_by IS 'Rules whose alerts, of the same subscription or of the tenant as a whole, mute the notifications of this one. Of rules that name each other in a circle one link does not count.';
-COMMENT ON COLUMN @extschema@.alert_rules.message_template IS 'Text of its alerts, with {{name}} for tenant_id, rule_id, rule_name, subscription_type, severity, status, metric, value, threshold, upper, operator, window_seconds, triggered_at, correlation_id; NULL: a default one.';
-COMMENT ON COLUMN @extschema@.alert_rules.labels IS 'Copied to its alerts.';
+COMMENT ON COLUMN @extschema@.alert_rules.inhibited_by IS 'Rules whose alerts, of the same subscription or of the tenant as a whole, mute the notifications of this one. Of rules that name each other in a circle one link does not count. Up to 32 names and 8192 bytes.';
+COMMENT ON COLUMN @extschema@.alert_rules.message_template IS 'Text of its alerts, with {{name}} for tenant_id, rule_id, rule_name, subscription_type, severity, status, metric, value, threshold, upper, operator, window_seconds, triggered_at, correlation_id; up to 4096 bytes. NULL: a default one.';
+COMMENT ON COLUMN @extschema@.alert_rules.labels IS 'Copied to its alerts; up to 8192 bytes.';
 COMMENT ON COLUMN @extschema@.alert_rules.enabled IS 'Whether it is judged. A disabled rule of a tenant still hides the global one of the same rule_id.';
 COMMENT ON COLUMN @extschema@.alert_rules.last_error IS 'Why the worker cannot evaluate it; NULL: it can.';
 COMMENT ON COLUMN @extschema@.alert_rules.last_error_at IS 'When that was found.';
@@ -92,14 +92,14 @@ CREATE TABLE @extschema@.alert_instances (
   triggered_at timestamptz NOT NULL DEFAULT now(),
   acknowledged_at timestamptz,
   acknowledged_by uuid,
-  acknowledgement_note text,
+  acknowledgement_note text CHECK (length(acknowledgement_note) <= 4096),
   resolved_at timestamptz,
   resolved_by uuid,
-  resolution text,
+  resolution text CHECK (length(resolution) <= 4096),
   escalated_at timestamptz,
   notified_at timestamptz,
-  group_name text,
-  labels jsonb NOT NULL DEFAULT '{}',
+  group_name text CHECK (octet_length(group_name) <= 255),
+  labels jsonb NOT NULL DEFAULT '{}' CHECK (octet_length(labels::text) <= 8192),
   PRIMARY KEY (tenant_id, id)
 );
 COMMENT ON TABLE @extschema@.alert_instances IS
@@ -118,7 +118,7 @@ COMMENT ON COLUMN @extschema@.alert_instances.correlation_id IS 'Ties together w
 COMMENT ON COLUMN @extschema@.alert_instances.triggered_at IS 'When it fired.';
 COMMENT ON COLUMN @extschema@.alert_instances.acknowledged_at IS 'When somebody took care of it.';
 COMMENT ON COLUMN @extschema@.alert_instances.acknowledged_by IS 'Who.';
-COMMENT ON COLUMN @extschema@.alert_instances.acknowledgement_note IS 'What they said.';
+COMMENT ON COLUMN @extschema@.alert_instances.acknowledgement_note IS 'What they said; up to 4096 characters.';
 COMMENT ON COLUMN @extschema@.alert_instances.resolved_at IS 'When it ended.';
 COMMENT ON COLUMN @extschema@.alert_instances.resolved_by IS 'Who ended it by hand.';
 COMMENT ON COLUMN @extschema@.alert_instances.resolution IS 'Why it ended: recovered, no data, rule removed, or what was said.';
@@ -189,15 +189,15 @@ COMMENT ON COLUMN @extschema@.alert_cooldowns.started_at IS 'When it was last ta
 CREATE TABLE @extschema@.alert_silences (
   tenant_id uuid NOT NULL,
   silence_id uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),
-  rule_id text COLLATE "C",
-  subscription_type text COLLATE "C",
+  rule_id text COLLATE "C" CHECK (octet_length(rule_id) <= 255),
+  subscription_type text COLLATE "C" CHECK (octet_length(subscription_type) <= 255),
   starts_at timestamptz NOT NULL DEFAULT now(),
   ends_at timestamptz NOT NULL,
-  reason text NOT NULL DEFAULT '',
-  weekdays smallint[] CHECK (weekdays <@ ARRAY[1, 2, 3, 4, 5, 6, 7]::smallint[]),
+  reason text NOT NULL DEFAULT '' CHECK (length(reason) <= 4096),
+  weekdays smallint[] CHECK (weekdays <@ ARRAY[1, 2, 3, 4, 5, 6, 7]::smallint[] AND cardinality(weekdays) <= 7),
   window_start time,
   window_end time,
-  time_zone text NOT NULL DEFAULT 'UTC',
+  time_zone text NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) <= 255),
   created_by uuid DEFAULT @extschema@.realtime_user_id(),
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (tenant_id, silence_id),
@@ -205,14 +205,14 @@ CREATE TABLE @extschema@.alert_silences (
   CHECK ((window_start IS NULL) = (window_end IS NULL))
 );
 COMMENT ON TABLE @extschema@.alert_silences IS
-  'Times in which alerts are not notified. Their state goes on.';
+  'Times in which alerts are not notified. Their state goes on. Up to 1000 of a tenant that have not ended.';
 COMMENT ON COLUMN @extschema@.alert_silences.tenant_id IS 'Whose row it is.';
 COMMENT ON COLUMN @extschema@.alert_silences.silence_id IS 'The silence.';
 COMMENT ON COLUMN @extschema@.alert_silences.rule_id IS 'Which rule; NULL: all.';
 COMMENT ON COLUMN @extschema@.alert_silences.subscription_type IS 'Which subscription; NULL: all.';
 COMMENT ON COLUMN @extschema@.alert_silences.starts_at IS 'Begin.';
 COMMENT ON COLUMN @extschema@.alert_silences.ends_at IS 'End.';
-COMMENT ON COLUMN @extschema@.alert_silences.reason IS 'Why.';
+COMMENT ON COLUMN @extschema@.alert_silences.reason IS 'Why; up to 4096 characters.';
 COMMENT ON COLUMN @extschema@.alert_silences.weekdays IS 'Recurring maintenance windows: on which days (1 is Monday); NULL: every day.';
 COMMENT ON COLUMN @extschema@.alert_silences.window_start IS 'Recurring maintenance windows: begin of the days window; NULL: the whole day.';
 COMMENT ON COLUMN @extschema@.alert_silences.window_end IS 'End of the window; before window_start: on the next day.';
@@ -260,11 +260,40 @@ CREATE TRIGGER realtime_check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON 
 CREATE TRIGGER realtime_check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON @extschema@.tenant_settings
   FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_check_time_zone_of_row();
 
+CREATE FUNCTION @extschema@.realtime_check_alert_silence() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  most constant integer := 1000;
+BEGIN
+  -- Values of other tables might be of types whose casts and operators are a user's code.
+  IF TG_RELID <> '@extschema@.alert_silences'::regclass THEN
+    RAISE EXCEPTION 'function "realtime_check_alert_silence" belongs to table alert_silences only' USING ERRCODE = 'trigger_protocol_violated';
+  END IF;
+  -- The worker asks each of them for each alert.
+  IF NEW.ends_at > now()
+     AND (SELECT count(*) FROM (SELECT 1 FROM @extschema@.alert_silences s
+                                 WHERE s.tenant_id = NEW.tenant_id AND s.ends_at > now() AND s.silence_id <> NEW.silence_id LIMIT most) s) >= most
+     AND NOT @extschema@.realtime_session_acts_for(NULL::uuid) THEN
+    RAISE EXCEPTION 'tenant has % silences already', most
+      USING ERRCODE = 'program_limit_exceeded', HINT = 'End some of them, or delete what has not begun.';
+  END IF;
+  RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.realtime_check_alert_silence() IS 'Trigger of alert_silences: refuses more silences than a tenant may have.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_check_alert_silence() FROM PUBLIC;
+CREATE TRIGGER realtime_check_alert_silence BEFORE INSERT OR UPDATE OF tenant_id, ends_at ON @extschema@.alert_silences
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_check_alert_silence();
+
 CREATE FUNCTION @extschema@.realtime_check_alert_rule() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+  operators constant text[] := ARRAY['>', '>=', '<', '<=', '=', '!=', 'between', 'outside'];
+  all_aggregations constant text[] := ARRAY['default', 'avg', 'min', 'max', 'sum', 'count', 'rate', 'p50', 'p90', 'p95', 'p99', 'last'];
   most integer;
 BEGIN
   -- Values of other tables might be of types whose casts and operators are a user's code.
@@ -274,6 +303,29 @@ BEGIN
   -- The worker marks a rule that it cannot evaluate, which would not be possible if it had to be right for that.
   IF @extschema@.realtime_pass_is_writing() THEN
     RETURN NEW;
+  END IF;
+  -- Only what is written now: an older rule can still be switched off.
+  IF TG_OP = 'INSERT' OR (NEW.metric, NEW.aggregation, NEW.operator, NEW.conditions) IS DISTINCT FROM (OLD.metric, OLD.aggregation, OLD.operator, OLD.conditions) THEN
+    IF NEW.operator <> ALL (operators) THEN
+      RAISE EXCEPTION 'operator "%" does not exist', left(NEW.operator, 100)
+        USING ERRCODE = 'invalid_parameter_value',
+              HINT = COALESCE('Perhaps you meant "' || CASE NEW.operator WHEN '=>' THEN '>=' WHEN '=<' THEN '<=' WHEN '<>' THEN '!=' WHEN '==' THEN '='
+                                ELSE CASE WHEN NEW.operator ~ '[a-z]' THEN @extschema@.realtime_nearest_name(NEW.operator, operators) END END || '".',
+                              format('Valid is: %s.', array_to_string(operators, ', ')));
+    END IF;
+    IF NEW.aggregation <> ALL (all_aggregations) THEN
+      RAISE EXCEPTION 'aggregation "%" does not exist', left(NEW.aggregation, 100)
+        USING ERRCODE = 'invalid_parameter_value',
+              HINT = COALESCE('Perhaps you meant "' || @extschema@.realtime_nearest_name(NEW.aggregation, all_aggregations) || '".',
+                              format('Valid is: %s.', array_to_string(all_aggregations, ', ')));
+    END IF;
+    IF NEW.metric ~ '^[a-z][a-z0-9_]{0,62}$' THEN -- the CHECK refuses others
+      PERFORM @extschema@.realtime_check_signal(NEW.tenant_id, NEW.metric, NEW.aggregation);
+    END IF;
+    IF NEW.conditions IS NOT NULL THEN
+      PERFORM @extschema@.realtime_check_signal(NEW.tenant_id, c.metric, c.aggregation)
+         FROM @extschema@.realtime_alert_conditions(NEW.conditions) c WHERE c.kind = 'leaf';
+    END IF;
   END IF;
   IF NEW.operator IN ('between', 'outside') THEN
     IF NEW.threshold_upper IS NULL OR NEW.threshold_upper <= NEW.threshold_value THEN
@@ -292,11 +344,8 @@ BEGIN
   IF NEW.operator IN ('=', '!=') AND NEW.clear_threshold IS NOT NULL THEN
     RAISE EXCEPTION 'operator "%" has no clear_threshold', NEW.operator USING ERRCODE = 'invalid_parameter_value';
   END IF;
-  IF NEW.conditions IS NOT NULL THEN
-    PERFORM @extschema@.realtime_alert_conditions(NEW.conditions);
-  END IF;
-  IF EXISTS (SELECT 1 FROM unnest(NEW.inhibited_by) i WHERE i IS NULL OR i = '' OR i ~ E'\\n') THEN
-    RAISE EXCEPTION 'inhibited_by must name rules' USING ERRCODE = 'invalid_parameter_value';
+  IF EXISTS (SELECT 1 FROM unnest(NEW.inhibited_by) i WHERE i IS NULL OR i = '' OR length(i) > 255 OR i ~ E'\\n') THEN
+    RAISE EXCEPTION 'inhibited_by must name rules, each with 1 to 255 characters' USING ERRCODE = 'invalid_parameter_value';
   END IF;
   IF TG_OP = 'INSERT' AND NEW.tenant_id IS NOT NULL THEN
     SELECT s.max_alert_rules INTO most FROM @extschema@.tenant_settings s WHERE s.tenant_id = NEW.tenant_id;
@@ -429,7 +478,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.check_alert_cooldown(uuid, text, integer) IS
-  'Whether an alert of this rule may fire now: false while one fired, or a slot was taken, within the last minutes. What is said to have happened later than now counts as now. Two sessions may both be told true; try_start_alert_cooldown() tells it to one.';
+  'Whether an alert of this rule may fire now: false while one of the tenant fired, for whatever subscription, or a slot was taken, within the last minutes. What is said to have happened later than now counts as now. Two sessions may both be told true; try_start_alert_cooldown() tells it to one.';
 
 CREATE FUNCTION @extschema@.try_start_alert_cooldown(tenant_id uuid, rule_id text, cooldown_minutes integer) RETURNS boolean
 LANGUAGE plpgsql VOLATILE

@@ -18,7 +18,7 @@ CREATE TABLE @extschema@.notification_preferences (
   min_severity @extschema@.alert_severity NOT NULL DEFAULT 'info',
   quiet_hours_start time,
   quiet_hours_end time,
-  time_zone text NOT NULL DEFAULT 'UTC',
+  time_zone text NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) <= 255),
   digest_minutes integer NOT NULL DEFAULT 0 CHECK (digest_minutes BETWEEN 0 AND 1440),
   enabled boolean NOT NULL DEFAULT true,
   created_at timestamptz NOT NULL DEFAULT now(),

@@ -30,6 +30,22 @@ COMMENT ON FUNCTION @extschema@.realtime_advance_purge_clock(double precision) I
   'The time as of which the worker purges: now, but at most twice as much later than the last time as so many seconds that passed by a clock that nobody can set.';
 REVOKE ALL ON FUNCTION @extschema@.realtime_advance_purge_clock(double precision) FROM PUBLIC;
 
+CREATE TABLE @extschema@.realtime_quarantine (
+  tenant_id uuid NOT NULL,
+  subscription_type text COLLATE "C" NOT NULL,
+  error text NOT NULL,
+  since timestamptz NOT NULL,
+  tried_at timestamptz NOT NULL,
+  PRIMARY KEY (tenant_id, subscription_type)
+);
+COMMENT ON TABLE @extschema@.realtime_quarantine IS
+  'Subscriptions whose results the worker cannot store, for example because of a trigger or a CHECK of yours. They are not judged, all others are; each regular check tries again, and removes the row when it succeeds. Their reports are kept and count then.';
+COMMENT ON COLUMN @extschema@.realtime_quarantine.tenant_id IS 'Whose row it is.';
+COMMENT ON COLUMN @extschema@.realtime_quarantine.subscription_type IS 'Which subscription; * stands for the tenant as a whole.';
+COMMENT ON COLUMN @extschema@.realtime_quarantine.error IS 'Why its results cannot be stored.';
+COMMENT ON COLUMN @extschema@.realtime_quarantine.since IS 'When that was found.';
+COMMENT ON COLUMN @extschema@.realtime_quarantine.tried_at IS 'When it was last tried.';
+
 -- These run no SQL and look up no names, and are called for every row: a search_path of their own would cost more than they do.
 CREATE FUNCTION @extschema@.realtime_complete_report() RETURNS trigger LANGUAGE c AS 'MODULE_PATHNAME', 'pg_realtime_report_trigger';
 COMMENT ON FUNCTION @extschema@.realtime_complete_report() IS

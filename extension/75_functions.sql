@@ -37,7 +37,7 @@ CREATE FUNCTION @extschema@.health_check(payload jsonb) RETURNS jsonb
 LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'
 AS 'MODULE_PATHNAME', 'pg_realtime_health_check';
 COMMENT ON FUNCTION @extschema@.health_check(jsonb) IS
-  'Health of a tenant: {tenantId, subscriptionTypes (default: all), performDiagnostics}. Returns {tenantId, checkedAt, status (the worst), healthScore (the least), activeConnections, subscriptions: [...], alerts: {firing, acknowledged, worst}}, and with performDiagnostics also diagnostics: {worker, staleConnections, ruleErrors, batches, recommendations}, for members of pg_monitor and realtime_gateway with database: {slots, worker, tables}.';
+  'Health of a tenant: {tenantId, subscriptionTypes (default: all), performDiagnostics}. Returns {tenantId, checkedAt, status (the worst), healthScore (the least), activeConnections, subscriptions: [...], alerts: {firing, acknowledged, worst}}, and with performDiagnostics also diagnostics: {worker, staleConnections, ruleErrors, quarantine, batches, recommendations}, for members of pg_monitor and realtime_gateway with database: {slots, worker, tables}.';
 
 CREATE FUNCTION @extschema@.get_status(payload jsonb) RETURNS jsonb
 LANGUAGE c STABLE SET search_path = pg_catalog, pg_temp SET timezone = 'UTC'

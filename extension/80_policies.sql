@@ -20,7 +20,7 @@ BEGIN
       ('alert_instances', 'members'), ('alert_silences', 'members'), ('alert_cooldowns', 'members'),
       ('alert_rules', 'members'), ('notification_preferences', 'user'),
       ('realtime_connections', 'nobody'), ('realtime_metric_rollups', 'nobody'), ('realtime_sample_rollups', 'nobody'),
-      ('alert_states', 'nobody'), ('notification_history', 'nobody'), ('notification_outbox', 'nobody'),
+      ('alert_states', 'nobody'), ('realtime_quarantine', 'nobody'), ('notification_history', 'nobody'), ('notification_outbox', 'nobody'),
       ('realtime_ingest_positions', 'hidden'), ('realtime_worker_state', 'hidden')) t(name, writes)
   LOOP
     EXECUTE format('ALTER TABLE @extschema@.%I ENABLE ROW LEVEL SECURITY', own.name);

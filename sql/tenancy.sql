@@ -24,6 +24,7 @@ INSERT INTO how VALUES
   ('alert_rules', 'INSERT INTO alert_rules (tenant_id, metric, threshold_value) VALUES ($1, ''m'', 1)'),
   ('alert_instances', 'INSERT INTO alert_instances (tenant_id, rule_id) VALUES ($1, ''r'')'),
   ('alert_states', 'INSERT INTO alert_states (tenant_id, rule_id, subscription_type, state, since) VALUES ($1, gen_random_uuid()::text, ''s'', ''pending'', now())'),
+  ('realtime_quarantine', 'INSERT INTO realtime_quarantine VALUES ($1, gen_random_uuid()::text, ''e'', now(), now())'),
   ('alert_cooldowns', 'INSERT INTO alert_cooldowns VALUES ($1, gen_random_uuid()::text, now())'),
   ('alert_silences', 'INSERT INTO alert_silences (tenant_id, ends_at) VALUES ($1, now() + ''1 hour'')'),
   ('notification_preferences', 'INSERT INTO notification_preferences (tenant_id, user_id, channel) VALUES ($1, COALESCE(realtime_user_id(), ''b0000000-0000-4000-8000-0000000000aa''), ''in_app'')'),

@@ -175,6 +175,7 @@ PG_SOURCES = \
 	src/pg/monitor/marking.cpp \
 	src/pg/monitor/triggers.cpp \
 	src/pg/monitor/track.cpp \
+	src/pg/monitor/nearest.cpp \
 	src/pg/monitor/payload.cpp \
 	src/pg/monitor/caller.cpp \
 	src/pg/monitor/memberships.cpp \
@@ -185,6 +186,7 @@ PG_SOURCES = \
 	src/pg/monitor/batch.cpp \
 	src/pg/monitor/inspect.cpp \
 	src/pg/monitor/rehearse.cpp \
+	src/pg/monitor/results.cpp \
 	src/pg/monitor/worker.cpp \
 	src/pg/monitor/launcher.cpp \
 	src/pg/monitor/status.cpp

@@ -66,6 +66,14 @@ std::string fill_signal(metric::Signal& signal, const Parts& parts) {
     if (!aggregation) {
         return "unknown aggregation " + quoted(parts.aggregation);
     }
+    const auto meaningful = metric::aggregations_of(signal.metric);
+    if (meaningful.empty()) {
+        return "metric " + quoted(parts.metric) + " has no values in the database";
+    }
+    if (std::find(meaningful.begin(), meaningful.end(), *aggregation) == meaningful.end()) {
+        return "aggregation " + quoted(parts.aggregation) + " means nothing for metric " +
+               quoted(parts.metric);
+    }
     signal.aggregation = *aggregation;
     if (parts.window_seconds < shortest_window_seconds || parts.window_seconds > longest_window_seconds) {
         return "window of " + std::to_string(parts.window_seconds) + " s is not between " +
@@ -167,6 +175,9 @@ std::string fill_node(Tree& tree, const ConditionText& text, const RuleText& rul
         tree.signals.push_back(std::move(half.signal));
         tree.nodes.push_back(node);
         return {};
+    }
+    if (text.kind == "error") {
+        return text.metric;
     }
     if (text.kind == "all") {
         node.kind = ConditionNode::Kind::All;

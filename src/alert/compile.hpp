@@ -13,7 +13,7 @@ namespace alert {
 
 // A row of realtime_alert_conditions(): a node of the tree in pre-order. A leaf has the columns from `metric` on.
 struct ConditionText {
-    std::string kind; // all, any, not, leaf
+    std::string kind; // all, any, not, leaf; error: it cannot be read, and metric says why
     std::int64_t child_count = 0;
     std::string metric;
     std::string aggregation = "default";

@@ -28,7 +28,46 @@ constexpr std::string_view metric_names[] = {"",
 constexpr std::string_view aggregation_names[] = {"default", "avg", "min", "max", "sum", "count",
                                                   "rate",    "p50", "p90", "p95", "p99", "last"};
 
+using enum Aggregation;
+
+// Of counters and of values that users report: everything.
+constexpr Aggregation every[] = {Default, Avg, Min, Max, Sum, Count, Rate, P50, P90, P95, P99, Last};
+// Of measures and scores, whose sum is nothing.
+constexpr Aggregation of_measures[] = {Default, Avg, Min, Max, Count, P50, P90, P95, P99, Last};
+// Of a percentile: no other percentile, and none of percentiles.
+constexpr Aggregation of_p50[] = {Default, Avg, Min, Max, Count, P50, Last};
+constexpr Aggregation of_p95[] = {Default, Avg, Min, Max, Count, P95, Last};
+constexpr Aggregation of_p99[] = {Default, Avg, Min, Max, Count, P99, Last};
+constexpr Aggregation of_window[] = {Default};
+constexpr Aggregation of_present[] = {Default, Last};
+
 } // namespace
+
+std::span<const Aggregation> aggregations_of(Metric metric) {
+    switch (metric) {
+    case Metric::Custom:
+    case Metric::ErrorRate:
+    case Metric::SuccessRate:
+    case Metric::RetryRate:
+    case Metric::MessagesPerSecond:
+    case Metric::BytesPerSecond:
+        return every;
+    case Metric::P50LatencyMs:
+        return of_p50;
+    case Metric::P95LatencyMs:
+        return of_p95;
+    case Metric::P99LatencyMs:
+        return of_p99;
+    case Metric::BatchFailureRate:
+        return of_window;
+    case Metric::ReplicationLagBytes:
+        return of_present;
+    case Metric::ReplicationLagSeconds:
+        return {};
+    default:
+        return of_measures;
+    }
+}
 
 std::optional<Metric> metric_named(std::string_view name) {
     for (std::size_t index = 1; index < std::size(metric_names); ++index) {

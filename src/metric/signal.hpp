@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -44,6 +45,8 @@ struct Signal {
 // Empty when the name is no built-in metric / no aggregation. A name that is no built-in metric may be a user-defined one.
 std::optional<Metric> metric_named(std::string_view name);
 std::optional<Aggregation> aggregation_named(std::string_view name);
+// The aggregations that mean something for a metric: none where it has no values in the database at all.
+std::span<const Aggregation> aggregations_of(Metric metric);
 std::string_view name_of(Metric metric);
 std::string_view name_of(Aggregation aggregation);
 

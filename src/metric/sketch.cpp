@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "metric/range.hpp"
+
 namespace metric {
 
 namespace {
@@ -25,6 +27,14 @@ std::int32_t index_of(double magnitude) {
 
 double value_at(std::int32_t index) {
     return 2 * std::exp(static_cast<double>(index) * log_gamma) / (2 + gamma_minus_one);
+}
+
+// Weights stop here, so that SQL can show them as bigint. The sum of the saturated weights of the bins, saturated, is the
+// saturated count, whatever was added in whatever order.
+constexpr std::uint64_t most_weight = INT64_MAX;
+
+std::uint64_t add_weights(std::uint64_t left, std::uint64_t right) {
+    return left >= most_weight || right >= most_weight - left ? most_weight : left + right;
 }
 
 constexpr char version = 1;
@@ -85,7 +95,11 @@ struct Reader {
                 << (8 * index);
         }
         left.remove_prefix(8);
-        const auto result = std::bit_cast<double>(bits);
+        return std::bit_cast<double>(bits);
+    }
+
+    double finite_number() {
+        const double result = number();
         failed = failed || !std::isfinite(result);
         return result;
     }
@@ -112,12 +126,12 @@ void Sketch::add_to(std::vector<Bin>& bins, std::int32_t index, std::uint64_t we
                               [](const Bin& bin, std::int32_t wanted) { return bin.index < wanted; });
     }
     if (at != bins.end() && at->index == index) {
-        at->weight += weight;
+        at->weight = add_weights(at->weight, weight);
         return;
     }
     bins.insert(at, Bin{index, weight});
     if (bins.size() > most_bins) {
-        bins[1].weight += bins[0].weight;
+        bins[1].weight = add_weights(bins[1].weight, bins[0].weight);
         bins.erase(bins.begin());
     }
 }
@@ -126,17 +140,18 @@ void Sketch::add(double value, std::uint64_t weight) {
     if (weight == 0) {
         return;
     }
+    weight = std::min(weight, most_weight);
     if (value > smallest) {
         add_to(positive_, index_of(value), weight);
     } else if (value < -smallest) {
         add_to(negative_, index_of(-value), weight);
     } else {
-        zero_ += weight;
+        zero_ = add_weights(zero_, weight);
     }
     min_ = count_ == 0 ? value : std::min(min_, value);
     max_ = count_ == 0 ? value : std::max(max_, value);
-    count_ += weight;
-    sum_ += value * static_cast<double>(weight);
+    count_ = add_weights(count_, weight);
+    sum_ = add_numbers(sum_, clamp_finite(value * static_cast<double>(weight)));
 }
 
 void Sketch::merge(const Sketch& other) {
@@ -161,7 +176,7 @@ void Sketch::merge(const Sketch& other) {
             } else if (left == into.end() || right->index < left->index) {
                 merged.push_back(*right++);
             } else {
-                merged.push_back({left->index, left->weight + right->weight});
+                merged.push_back({left->index, add_weights(left->weight, right->weight)});
                 ++left;
                 ++right;
             }
@@ -169,7 +184,7 @@ void Sketch::merge(const Sketch& other) {
         if (merged.size() > most_bins) {
             const std::size_t surplus = merged.size() - most_bins;
             for (std::size_t index = 0; index < surplus; ++index) {
-                merged[surplus].weight += merged[index].weight;
+                merged[surplus].weight = add_weights(merged[surplus].weight, merged[index].weight);
             }
             merged.erase(merged.begin(), merged.begin() + static_cast<std::ptrdiff_t>(surplus));
         }
@@ -177,11 +192,11 @@ void Sketch::merge(const Sketch& other) {
     };
     merge_bins(positive_, other.positive_);
     merge_bins(negative_, other.negative_);
-    zero_ += other.zero_;
+    zero_ = add_weights(zero_, other.zero_);
     min_ = std::min(min_, other.min_);
     max_ = std::max(max_, other.max_);
-    count_ += other.count_;
-    sum_ += other.sum_;
+    count_ = add_weights(count_, other.count_);
+    sum_ = add_numbers(sum_, other.sum_);
 }
 
 std::optional<double> Sketch::quantile(double fraction) const {
@@ -231,16 +246,17 @@ std::string Sketch::write() const {
     return bytes;
 }
 
+// What earlier versions wrote after an overflow is read, too: weights that had wrapped around, and a sum that was not finite.
 std::optional<Sketch> Sketch::read(std::string_view bytes) {
     if (bytes.empty() || bytes.front() != version) {
         return std::nullopt;
     }
     Reader reader{bytes.substr(1)};
     Sketch sketch;
-    sketch.zero_ = reader.varint();
+    sketch.zero_ = std::min(reader.varint(), most_weight);
     sketch.sum_ = reader.number();
-    sketch.min_ = reader.number();
-    sketch.max_ = reader.number();
+    sketch.min_ = reader.finite_number();
+    sketch.max_ = reader.finite_number();
     sketch.count_ = sketch.zero_;
     for (std::vector<Bin>* bins : {&sketch.positive_, &sketch.negative_}) {
         const std::uint64_t count = reader.varint();
@@ -251,25 +267,44 @@ std::optional<Sketch> Sketch::read(std::string_view bytes) {
         std::int32_t previous = 0;
         for (std::uint64_t index = 0; index < count; ++index) {
             const std::uint64_t distance = reader.varint();
-            const std::uint64_t weight = reader.varint();
-            if (reader.failed || weight == 0 || distance > 4ULL * farthest_index ||
-                __builtin_add_overflow(sketch.count_, weight, &sketch.count_)) {
+            const std::uint64_t weight = std::min(reader.varint(), most_weight);
+            if (reader.failed || distance > 4ULL * farthest_index) {
                 return std::nullopt;
             }
             const std::int32_t bin = previous + unzigzag(distance);
             if ((index > 0 && bin <= previous) || bin > farthest_index || bin < -farthest_index) {
                 return std::nullopt;
             }
-            bins->push_back({bin, weight});
+            if (weight > 0) {
+                bins->push_back({bin, weight});
+                sketch.count_ = add_weights(sketch.count_, weight);
+            }
             previous = bin;
         }
     }
-    const bool no_values = sketch.count_ == 0;
-    if (reader.failed || !reader.left.empty() || sketch.min_ > sketch.max_ ||
-        (no_values && (sketch.sum_ != 0 || sketch.min_ != 0 || sketch.max_ != 0))) {
+    if (reader.failed || !reader.left.empty() || sketch.min_ > sketch.max_) {
         return std::nullopt;
     }
+    if (sketch.count_ == 0) {
+        return Sketch{};
+    }
+    sketch.sum_ = std::isnan(sketch.sum_) ? sketch.estimated_sum() : clamp_finite(sketch.sum_);
     return sketch;
+}
+
+double Sketch::estimated_sum() const {
+    double sum = 0;
+    const auto add_bin = [&](const Bin& bin, double sign) {
+        const double middle = std::clamp(sign * value_at(bin.index), min_, max_);
+        sum = add_numbers(sum, clamp_finite(middle * static_cast<double>(bin.weight)));
+    };
+    for (const Bin& bin : positive_) {
+        add_bin(bin, 1);
+    }
+    for (const Bin& bin : negative_) {
+        add_bin(bin, -1);
+    }
+    return sum;
 }
 
 } // namespace metric

@@ -20,9 +20,9 @@ class Sketch {
     void merge(const Sketch& other);
 
     bool empty() const { return count_ == 0; }
-    std::uint64_t count() const { return count_; }
-    double sum() const { return sum_; }
-    double min() const { return min_; } // exact; of an empty sketch 0
+    std::uint64_t count() const { return count_; } // stops at 2^63 - 1
+    double sum() const { return sum_; }            // finite: it stops at the greatest double
+    double min() const { return min_; }            // exact; of an empty sketch 0
     double max() const { return max_; }
     // The value below which `fraction` (0..1) of the weight lies; empty for an empty sketch.
     std::optional<double> quantile(double fraction) const;
@@ -40,6 +40,7 @@ class Sketch {
         bool operator==(const Bin&) const = default;
     };
     void add_to(std::vector<Bin>& bins, std::int32_t index, std::uint64_t weight);
+    double estimated_sum() const;
 
     std::vector<Bin> positive_, negative_; // by index
     std::uint64_t zero_ = 0;

@@ -1,6 +1,9 @@
 #include "metric/subscription.hpp"
 
 #include <algorithm>
+#include <cmath>
+
+#include "metric/range.hpp"
 
 namespace metric {
 
@@ -31,26 +34,64 @@ Counters difference(const Counters& now, const Counters& before) {
             now.errors - before.errors, now.retries - before.retries, now.bytes - before.bytes};
 }
 
-void add(Counters& to, const Counters& increments) {
-    to.messages_received += increments.messages_received;
-    to.messages_sent += increments.messages_sent;
-    to.errors += increments.errors;
-    to.retries += increments.retries;
-    to.bytes += increments.bytes;
+// What the tables accept by now an older row, or one that was written around the CHECKs, may not be. In place.
+void clamp(Counters& counters) {
+    for (std::int64_t* counter : {&counters.messages_received, &counters.messages_sent, &counters.errors,
+                                  &counters.retries, &counters.bytes}) {
+        *counter = clamp_counter(*counter);
+    }
+}
+
+template <class R> void clamp_reported(R& report) {
+    clamp(report.counters);
+    report.counters.retries = std::min<std::int64_t>(report.counters.retries, INT32_MAX);
+    report.avg_response_time_ms = clamp_measure(report.avg_response_time_ms);
+    report.cpu_percent = clamp_measure(report.cpu_percent);
+    report.memory_mb = clamp_measure(report.memory_mb);
+    report.connection_count = std::clamp(report.connection_count, 0, most_reported_connections);
+    report.health_score = clamp_measure(report.health_score, 100);
+}
+
+void clamp(Bucket& bucket) {
+    clamp(bucket.increments);
+    for (std::int64_t* count : {&bucket.reports, &bucket.cpu_count, &bucket.memory_count}) {
+        *count = clamp_counter(*count);
+    }
+    for (double* sum : {&bucket.cpu_sum, &bucket.memory_sum, &bucket.memory_max}) {
+        *sum = clamp_number(*sum, 0, DBL_MAX);
+    }
+    bucket.active_connections = clamp_connections(bucket.active_connections);
+    bucket.stale_connections = clamp_connections(bucket.stale_connections);
+    bucket.health_score = clamp_measure(bucket.health_score, 100);
+}
+
+void clamp(SampleBucket& bucket) {
+    bucket.count = clamp_counter(bucket.count);
+    for (double* number : {&bucket.sum, &bucket.min, &bucket.max, &bucket.last}) {
+        *number = clamp_finite(*number);
+    }
 }
 
 } // namespace
 
+void Counters::add(const Counters& other) {
+    messages_received = add_counters(messages_received, other.messages_received);
+    messages_sent = add_counters(messages_sent, other.messages_sent);
+    errors = add_counters(errors, other.errors);
+    retries = add_counters(retries, other.retries);
+    bytes = add_counters(bytes, other.bytes);
+}
+
 void Bucket::merge(const Bucket& other) {
-    reports += other.reports;
-    add(increments, other.increments);
+    reports = add_counters(reports, other.reports);
+    increments.add(other.increments);
     latency.merge(other.latency);
     active_connections = other.active_connections;
     stale_connections = other.stale_connections;
-    cpu_sum += other.cpu_sum;
-    cpu_count += other.cpu_count;
-    memory_sum += other.memory_sum;
-    memory_count += other.memory_count;
+    cpu_sum = add_numbers(cpu_sum, other.cpu_sum);
+    cpu_count = add_counters(cpu_count, other.cpu_count);
+    memory_sum = add_numbers(memory_sum, other.memory_sum);
+    memory_count = add_counters(memory_count, other.memory_count);
     memory_max = std::max(memory_max, other.memory_max);
     health_score = other.health_score ? other.health_score : health_score;
 }
@@ -58,8 +99,8 @@ void Bucket::merge(const Bucket& other) {
 void SampleBucket::add(double value, Time at) {
     min = count == 0 ? value : std::min(min, value);
     max = count == 0 ? value : std::max(max, value);
-    count += 1;
-    sum += value;
+    count = add_counters(count, 1);
+    sum = add_numbers(sum, value);
     if (at >= last_at) {
         last = value;
         last_at = at;
@@ -73,8 +114,8 @@ void SampleBucket::merge(const SampleBucket& other) {
     }
     min = count == 0 ? other.min : std::min(min, other.min);
     max = count == 0 ? other.max : std::max(max, other.max);
-    count += other.count;
-    sum += other.sum;
+    count = add_counters(count, other.count);
+    sum = add_numbers(sum, other.sum);
     if (other.last_at >= last_at) {
         last = other.last;
         last_at = other.last_at;
@@ -96,7 +137,7 @@ bool Subscription::is_kept(std::int32_t resolution, Time at, const Limits& limit
     return latest_ == never || start + resolution * second > latest_ - kept(resolution, limits);
 }
 
-void Subscription::count(const Connection& connection, std::int32_t sign) {
+void Subscription::count(const Connection& connection, std::int64_t sign) {
     if (connection.presence == Connection::Presence::Active) {
         active_ += sign * connection.connection_count;
     } else if (connection.presence == Connection::Presence::Stale) {
@@ -104,7 +145,9 @@ void Subscription::count(const Connection& connection, std::int32_t sign) {
     }
 }
 
-bool Subscription::apply(const Report& report, const Limits& limits) {
+bool Subscription::apply(const Report& reported, const Limits& limits) {
+    Report report = reported;
+    clamp_reported(report);
     std::string id(report.connection_id);
     if (connections_.size() >= limits.most_connections && !connections_.contains(id)) {
         return false;
@@ -120,7 +163,8 @@ bool Subscription::apply(const Report& report, const Limits& limits) {
     }
     Counters increments = report.counters;
     if (went_backwards(report.counters, connection.counters)) {
-        connection.resets += 1; // the client started anew, and counted from zero
+        connection.resets =
+            std::min(connection.resets, INT32_MAX - 1) + 1; // the client started anew, and counted from zero
     } else {
         increments = difference(report.counters, connection.counters);
     }
@@ -148,22 +192,22 @@ bool Subscription::apply(const Report& report, const Limits& limits) {
         }
         Bucket& bucket = series(resolution).at(report.recorded_at, limits.clock_offset);
         bucket.dirty = true;
-        bucket.reports += 1;
-        add(bucket.increments, increments);
+        bucket.reports = add_counters(bucket.reports, 1);
+        bucket.increments.add(increments);
         if (report.avg_response_time_ms) {
             bucket.latency.add(*report.avg_response_time_ms, static_cast<std::uint64_t>(messages));
         }
         if (report.cpu_percent) {
-            bucket.cpu_sum += *report.cpu_percent;
-            bucket.cpu_count += 1;
+            bucket.cpu_sum = add_numbers(bucket.cpu_sum, *report.cpu_percent);
+            bucket.cpu_count = add_counters(bucket.cpu_count, 1);
         }
         if (report.memory_mb) {
-            bucket.memory_sum += *report.memory_mb;
-            bucket.memory_count += 1;
+            bucket.memory_sum = add_numbers(bucket.memory_sum, *report.memory_mb);
+            bucket.memory_count = add_counters(bucket.memory_count, 1);
             bucket.memory_max = std::max(bucket.memory_max, *report.memory_mb);
         }
-        bucket.active_connections = active_;
-        bucket.stale_connections = stale_;
+        bucket.active_connections = active_connections();
+        bucket.stale_connections = stale_connections();
     }
     return true;
 }
@@ -180,9 +224,10 @@ Series<SampleBucket> (&Subscription::series_of(std::string_view metric))[std::si
 }
 
 bool Subscription::apply_sample(std::string_view metric, double value, Time at, const Limits& limits) {
-    if (samples_.size() >= limits.most_samples && !samples_.contains(metric)) {
+    if (std::isnan(value) || (samples_.size() >= limits.most_samples && !samples_.contains(metric))) {
         return false;
     }
+    value = std::clamp(value, -most_number, most_number);
     latest_ = std::max(latest_, at);
     Series<SampleBucket>(&series)[std::size(resolutions)] = series_of(metric);
     for (std::size_t index = 0; index < std::size(resolutions); ++index) {
@@ -195,7 +240,9 @@ bool Subscription::apply_sample(std::string_view metric, double value, Time at, 
     return true;
 }
 
-void Subscription::replay(const Bucket& bucket) {
+void Subscription::replay(const Bucket& stored) {
+    Bucket bucket = stored;
+    clamp(bucket);
     replayed_at_ = bucket.start + resolutions[0] * second;
     active_ = bucket.active_connections;
     stale_ = bucket.stale_connections;
@@ -206,7 +253,9 @@ void Subscription::replay(const Bucket& bucket) {
     next_sweep_ = never;
 }
 
-void Subscription::replay_sample(std::string_view metric, const SampleBucket& bucket) {
+void Subscription::replay_sample(std::string_view metric, const SampleBucket& stored) {
+    SampleBucket bucket = stored;
+    clamp(bucket);
     latest_ = std::max(latest_, bucket.start);
     for (Series<SampleBucket>& series : series_of(metric)) {
         series.at(bucket.start).merge(bucket);
@@ -280,8 +329,8 @@ void Subscription::record_health(std::optional<double> score, Time now) {
         Bucket& bucket = series.buckets.back();
         if (bucket.start <= now && now < bucket.start + series.resolution) {
             bucket.health_score = score;
-            bucket.active_connections = active_;
-            bucket.stale_connections = stale_;
+            bucket.active_connections = active_connections();
+            bucket.stale_connections = stale_connections();
             bucket.dirty = true;
         }
     }
@@ -290,6 +339,7 @@ void Subscription::record_health(std::optional<double> score, Time now) {
 void Subscription::load_connection(std::string_view connection_id, const Connection& connection) {
     Connection& loaded = connections_[std::string(connection_id)];
     loaded = connection;
+    clamp_reported(loaded);
     loaded.dirty = false;
     loaded.presence = Connection::Presence::Gone;
     next_sweep_ = never;
@@ -297,6 +347,7 @@ void Subscription::load_connection(std::string_view connection_id, const Connect
 
 void Subscription::load_bucket(std::int32_t resolution, Bucket bucket) {
     bucket.dirty = false;
+    clamp(bucket);
     latest_ = std::max(latest_, bucket.start);
     series(resolution).at(bucket.start, bucket.offset) = std::move(bucket);
     next_sweep_ = never;
@@ -304,6 +355,7 @@ void Subscription::load_bucket(std::int32_t resolution, Bucket bucket) {
 
 void Subscription::load_sample_bucket(std::string_view metric, std::int32_t resolution, SampleBucket bucket) {
     bucket.dirty = false;
+    clamp(bucket);
     latest_ = std::max(latest_, bucket.start);
     series_of(metric)[index_of(resolution)].at(bucket.start, bucket.offset) = std::move(bucket);
     next_sweep_ = never;

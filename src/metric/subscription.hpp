@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "metric/health.hpp"
+#include "metric/range.hpp"
 #include "metric/signal.hpp"
 #include "metric/sketch.hpp"
 #include "metric/time.hpp"
@@ -22,6 +23,8 @@ namespace metric {
 // Cumulative counters of one connection.
 struct Counters {
     std::int64_t messages_received = 0, messages_sent = 0, errors = 0, retries = 0, bytes = 0;
+
+    void add(const Counters& other);
 };
 
 struct Report {
@@ -140,9 +143,9 @@ class Subscription {
     // Adds a report: increments against the connection's last counters. A counter that went backwards is a reset (the client
     // started anew): the increment is then the counter itself. A first report counts from zero. Reports that are older than
     // the last heartbeat of their connection change no counters. False when there are too many connections to remember
-    // another one, and nothing was done.
-    bool apply(const Report& report, const Limits& limits);
-    // False when there are too many metrics.
+    // another one, and nothing was done. Numbers beyond their ranges (range.hpp) count as the nearest within.
+    bool apply(const Report& reported, const Limits& limits);
+    // False when there are too many metrics, or the value is no number.
     bool apply_sample(std::string_view metric, double value, Time at, const Limits& limits = {});
 
     // Values that a user wrote into realtime_health_status count until the next report.
@@ -155,8 +158,9 @@ class Subscription {
 
     // Brings active and stale counts up to date and forgets what is too old. Cheap until something is due.
     void sweep(Time now, const Limits& limits);
-    std::int32_t active_connections() const { return active_; } // as of the last sweep or report
-    std::int32_t stale_connections() const { return stale_; }
+    // As of the last sweep or report.
+    std::int32_t active_connections() const { return clamp_connections(active_); }
+    std::int32_t stale_connections() const { return clamp_connections(stale_); }
 
     // Notes the score and the counts in the buckets of that time, where there are any.
     void record_health(std::optional<double> score, Time now);
@@ -168,8 +172,8 @@ class Subscription {
 
     // Replaying history, of which the connections themselves are not known any more: a bucket of 10 s is added to those of
     // all resolutions, and the counts of connections are taken from it.
-    void replay(const Bucket& bucket);
-    void replay_sample(std::string_view metric, const SampleBucket& bucket);
+    void replay(const Bucket& stored);
+    void replay_sample(std::string_view metric, const SampleBucket& stored);
     bool knows_connections() const { return replayed_at_ != never || !connections_.empty(); }
 
     std::unordered_map<std::string, Connection>& connections() { return connections_; }
@@ -187,7 +191,7 @@ class Subscription {
 
   private:
     bool is_kept(std::int32_t resolution, Time at, const Limits& limits) const;
-    void count(const Connection& connection, std::int32_t sign);
+    void count(const Connection& connection, std::int64_t sign);
     Series<SampleBucket> (
         &series_of(std::string_view metric))[std::size(resolutions)]; // made when it is missing
 
@@ -196,10 +200,10 @@ class Subscription {
         {resolutions[0] * second, {}}, {resolutions[1] * second, {}}, {resolutions[2] * second, {}}};
     SampleSeries samples_;
     std::optional<Reported> reported_;
-    std::int32_t active_ = 0, stale_ = 0;
-    Time replayed_at_ = never; // end of the last bucket that replay() took
-    Time latest_ = never;      // of everything that came in, and of the sweeps
-    Time next_sweep_ = never;  // before it no connection changes its presence and no bucket is too old
+    std::int64_t active_ = 0, stale_ = 0; // exact: connections are limited, and what each reports is, too
+    Time replayed_at_ = never;            // end of the last bucket that replay() took
+    Time latest_ = never;                 // of everything that came in, and of the sweeps
+    Time next_sweep_ = never; // before it no connection changes its presence and no bucket is too old
 };
 
 // The value of a signal over one subscription, or over all those of a tenant. A window of W seconds ends now and takes in

@@ -80,7 +80,7 @@ class BucketValues {
     void add(double value) {
         min_ = count_ == 0 ? value : std::min(min_, value);
         max_ = count_ == 0 ? value : std::max(max_, value);
-        sum_ += value;
+        sum_ = add_numbers(sum_, value);
         last_ = value;
         count_ += 1;
         distribution_.add(value);
@@ -124,22 +124,18 @@ struct Sums {
 Sums sums_of(const Signal& signal, Subscriptions subscriptions, Time now, const Limits& limits) {
     Sums sums;
     for_buckets(signal, subscriptions, now, limits, [&](const Bucket& bucket) {
-        sums.reports += bucket.reports;
-        sums.increments.messages_received += bucket.increments.messages_received;
-        sums.increments.messages_sent += bucket.increments.messages_sent;
-        sums.increments.errors += bucket.increments.errors;
-        sums.increments.retries += bucket.increments.retries;
-        sums.increments.bytes += bucket.increments.bytes;
-        sums.cpu += bucket.cpu_sum;
-        sums.cpu_count += bucket.cpu_count;
-        sums.memory += bucket.memory_sum;
-        sums.memory_count += bucket.memory_count;
+        sums.reports = add_counters(sums.reports, bucket.reports);
+        sums.increments.add(bucket.increments);
+        sums.cpu = add_numbers(sums.cpu, bucket.cpu_sum);
+        sums.cpu_count = add_counters(sums.cpu_count, bucket.cpu_count);
+        sums.memory = add_numbers(sums.memory, bucket.memory_sum);
+        sums.memory_count = add_counters(sums.memory_count, bucket.memory_count);
     });
     return sums;
 }
 
-std::int32_t active_of(Subscriptions subscriptions) {
-    std::int32_t active = 0;
+std::int64_t active_of(Subscriptions subscriptions) {
+    std::int64_t active = 0;
     for (const Subscription* subscription : subscriptions) {
         active += subscription->active_connections();
     }
@@ -253,14 +249,14 @@ Value from_buckets(const Signal& signal, Subscriptions subscriptions, Time now, 
 }
 
 Value present_connections(const Signal& signal, Subscriptions subscriptions) {
-    std::int32_t count = 0;
+    std::int64_t count = 0;
     bool known = false;
     for (const Subscription* subscription : subscriptions) {
         known = known || subscription->knows_connections();
         count += signal.metric == Metric::ActiveConnections ? subscription->active_connections()
                                                             : subscription->stale_connections();
     }
-    return known ? number(count) : Value{};
+    return known ? number(static_cast<double>(count)) : Value{};
 }
 
 Value default_value(const Signal& signal, Subscriptions subscriptions, Time now, const Limits& limits) {
@@ -278,7 +274,8 @@ Value default_value(const Signal& signal, Subscriptions subscriptions, Time now,
     case Metric::SuccessRate:
         return number(1 - error_ratio(sums.increments.errors, sums.increments.messages_received));
     case Metric::RetryRate:
-        return number(static_cast<double>(sums.increments.retries) / std::max(active_of(subscriptions), 1));
+        return number(static_cast<double>(sums.increments.retries) /
+                      static_cast<double>(std::max<std::int64_t>(active_of(subscriptions), 1)));
     case Metric::MessagesPerSecond:
         return number(static_cast<double>(sums.increments.messages_received + sums.increments.messages_sent) /
                       signal.window_seconds);
@@ -456,11 +453,13 @@ Health health_of(Subscriptions subscriptions, Status before, Time now, const Lim
     const auto window = static_cast<std::int32_t>(limits.health_window / second);
     const Signal signal{Metric::ErrorRate, Aggregation::Default, window, {}};
     bool known = false;
+    std::int64_t stale = 0;
     for (const Subscription* subscription : subscriptions) {
-        health.active_connections += subscription->active_connections();
-        health.stale_connections += subscription->stale_connections();
+        stale += subscription->stale_connections();
         known = known || !subscription->connections().empty();
     }
+    health.active_connections = clamp_connections(active_of(subscriptions));
+    health.stale_connections = clamp_connections(stale);
     const Sums sums = sums_of(signal, subscriptions, now, limits);
     if (sums.reports > 0) {
         health.error_rate = error_ratio(sums.increments.errors, sums.increments.messages_received);
@@ -491,6 +490,11 @@ Health health_of(Subscriptions subscriptions, Status before, Time now, const Lim
             health.score = score->score;
             health.worst = score->worst;
         }
+    }
+    for (std::optional<double>* shown :
+         {&health.avg_latency_ms, &health.p50, &health.p95, &health.p99, &health.retry_rate,
+          &health.messages_per_second, &health.bytes_per_second, &health.cpu_usage, &health.memory_mb}) {
+        *shown = clamp_measure(*shown);
     }
     if (health.active_connections == 0) {
         health.status = health.stale_connections > 0 || !known ? Status::Unknown : Status::Offline;

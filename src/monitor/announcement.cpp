@@ -1,5 +1,8 @@
 #include "monitor/announcement.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 #include "alert/message.hpp"
 
 namespace monitor {
@@ -95,6 +98,21 @@ void Announcement::build(Engine& engine, const std::vector<Uuid>& ids, const Tex
         }
         states.push_back(&action);
     }
+}
+
+Announcement Announcement::part(const WatchSet& of) const {
+    Announcement part;
+    const auto take = [&](const auto& rows, auto& into) {
+        std::copy_if(rows.begin(), rows.end(), std::back_inserter(into),
+                     [&](const auto& row) { return of.contains(row.action->watch); });
+    };
+    take(opened, part.opened);
+    take(ended, part.ended);
+    take(escalated, part.escalated);
+    take(owed, part.owed);
+    std::copy_if(states.begin(), states.end(), std::back_inserter(part.states),
+                 [&](const Action* action) { return of.contains(action->watch); });
+    return part;
 }
 
 } // namespace monitor

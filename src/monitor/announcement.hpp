@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "monitor/engine.hpp"
+#include "monitor/outgoing.hpp"
 
 namespace monitor {
 
@@ -43,6 +43,8 @@ class Announcement {
         std::string_view now; // ISO 8601
     };
     void build(Engine& engine, const std::vector<Uuid>& ids, const Texts& texts);
+    // The rows of these watches, to be written by themselves.
+    Announcement part(const WatchSet& of) const;
     static std::size_t count_opening(const Engine& engine);
 
     std::vector<OpenedAlert> opened;

@@ -106,6 +106,9 @@ void Engine::touch(Tenant& tenant, Watch& watch) {
 }
 
 void Engine::must_store(Tenant& tenant, Watch& watch, bool urgent) {
+    if (watch.storable == Storable::Quarantined) {
+        return;
+    }
     urgent_ = urgent_ || urgent;
     if (!watch.unstored) {
         watch.unstored = true;
@@ -120,6 +123,34 @@ void Engine::stored(std::size_t count) {
     }
     unstored_.erase(unstored_.begin(), end);
     urgent_ = urgent_ && !unstored_.empty();
+}
+
+void Engine::quarantine(Watch& watch) {
+    watch.storable = Storable::Quarantined;
+}
+
+void Engine::release_quarantined() {
+    for (auto& [id, tenant] : tenants_) {
+        for (auto& [name, watch] : tenant->watches) {
+            if (watch->storable == Storable::Quarantined) {
+                watch->storable = Storable::Tried;
+                touch(*tenant, *watch);
+                must_store(*tenant, *watch, watch->health_dirty);
+            }
+        }
+    }
+}
+
+std::vector<Engine::Unstored> Engine::tried() {
+    std::vector<Unstored> found;
+    for (auto& [id, tenant] : tenants_) {
+        for (auto& [name, watch] : tenant->watches) {
+            if (watch->storable == Storable::Tried) {
+                found.push_back({tenant.get(), watch.get()});
+            }
+        }
+    }
+    return found;
 }
 
 void Engine::wake(Tenant& tenant, Time at) {
@@ -314,6 +345,11 @@ void Engine::compute_values(const Tenant& tenant, Watch& watch, Time now) {
 void Engine::evaluate(Tenant& tenant, Watch& watch, Time now, Totals& totals) {
     const bool whole = watch.subscription_type == whole_tenant;
     watch.data.sweep(now, limits_);
+    if (watch.storable == Storable::Quarantined) {
+        watch.touched = false;
+        watch.wake_at = metric::forever;
+        return;
+    }
     compute_values(tenant, watch, now);
     watch.wake_at = metric::forever;
     const RuleList& rules = *tenant.rules;
@@ -449,7 +485,7 @@ void Engine::forget_idle(Time now) {
                 empty = empty && watch.data.series(resolution).buckets.empty();
             }
             return empty && !named && watch.instances.empty() && watch.orphans.empty() && !watch.data_dirty &&
-                   !watch.unstored && !watch.touched;
+                   !watch.unstored && !watch.touched && watch.storable == Storable::Yes;
         });
         const Tenant& left = *tenant->second;
         if (!left.touched && left.watches.empty() && !left.own_rules && left.silences.empty()) {

@@ -82,6 +82,13 @@ class Engine {
     bool has_urgent() const { return urgent_; }
     void stored(std::size_t count); // the first ones of the list
 
+    // A watch whose results cannot be stored is left alone until release_quarantined(): what comes in is kept, and stored when
+    // that is possible again. The caller loads the states of its alerts anew, because decisions about them were lost.
+    static void quarantine(Watch& watch);
+    void release_quarantined();
+    // Those that are to be tried by themselves.
+    std::vector<Unstored> tried();
+
     // Values of metrics that belong to the whole database.
     void set_replication_lag(metric::Value bytes, metric::Value seconds);
 

@@ -1,6 +1,7 @@
 #include "monitor/outgoing.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 namespace monitor {
 
@@ -40,7 +41,7 @@ void Outgoing::add_data(Tenant& tenant, Watch& watch) {
 void Outgoing::add_health(Engine& engine, Tenant& tenant, Watch& watch, metric::Time now) {
     // A user's values stand until a connection reports, and the tenant as a whole has no row.
     if (watch.subscription_type == whole_tenant || watch.data.reported() ||
-        (!watch.has_health && watch.data.connections().empty())) {
+        watch.storable == Storable::Quarantined || (!watch.has_health && watch.data.connections().empty())) {
         return;
     }
     const metric::Subscription* const one[] = {&watch.data};
@@ -63,6 +64,9 @@ void Outgoing::collect(Engine& engine, metric::Time now, bool all) {
     }
     for (std::size_t index = 0; index < watches_; ++index) {
         const Engine::Unstored& entry = engine.unstored()[index];
+        if (entry.watch->storable == Storable::Quarantined) {
+            continue;
+        }
         if (!all) {
             add_health(engine, *entry.tenant, *entry.watch, now);
         }
@@ -88,7 +92,7 @@ void Outgoing::collect_urgent(Engine& engine, metric::Time now) {
     }
 }
 
-void Outgoing::stored(Engine& engine) {
+void Outgoing::stored() {
     for (const ConnectionRow& row : connections) {
         row.connection->dirty = false;
     }
@@ -105,9 +109,26 @@ void Outgoing::stored(Engine& engine) {
     for (const WatchRow& row : health) {
         row.watch->health_dirty = false;
     }
+}
+
+void Outgoing::finish(Engine& engine) {
     engine.stored(watches_);
     watches_ = 0;
     clear();
+}
+
+Outgoing Outgoing::part(const WatchSet& of) const {
+    Outgoing part;
+    const auto take = [&](const auto& rows, auto& into) {
+        std::copy_if(rows.begin(), rows.end(), std::back_inserter(into),
+                     [&](const auto& row) { return of.contains(row.watch); });
+    };
+    take(connections, part.connections);
+    take(buckets, part.buckets);
+    take(sample_buckets, part.sample_buckets);
+    take(positions, part.positions);
+    take(health, part.health);
+    return part;
 }
 
 } // namespace monitor

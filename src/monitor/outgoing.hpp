@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "monitor/engine.hpp"
@@ -38,6 +39,8 @@ struct WatchRow {
     Watch* watch;
 };
 
+using WatchSet = std::unordered_set<const Watch*>;
+
 // Pointers into the engine: valid until it is changed.
 class Outgoing {
   public:
@@ -49,7 +52,11 @@ class Outgoing {
     // Only what must not wait: health that replaces values which a user had written.
     void collect_urgent(Engine& engine, metric::Time now);
     // To be called when the rows are written: nothing of them is dirty any more.
-    void stored(Engine& engine);
+    void stored();
+    // To be called when no more is written of what was collected.
+    void finish(Engine& engine);
+    // The rows of these watches, to be written by themselves.
+    Outgoing part(const WatchSet& of) const;
 
     bool empty() const {
         return connections.empty() && buckets.empty() && sample_buckets.empty() && positions.empty() &&

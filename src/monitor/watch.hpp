@@ -30,6 +30,13 @@ struct OrphanInstance {
     ActiveInstance instance;
 };
 
+// Whether what came of a watch can be stored.
+enum class Storable : std::uint8_t {
+    Yes,
+    Tried,      // it could not, and is tried again by itself
+    Quarantined // it could not: neither judged nor stored until the next regular check
+};
+
 struct Watch {
     std::string subscription_type; // "*": the tenant as a whole
     metric::Subscription data;     // of "*": user-defined metrics only
@@ -45,6 +52,7 @@ struct Watch {
     bool health_dirty = false;
     bool unstored = false; // in the engine's list of what is to be stored
     bool touched = false;  // something came in since the last evaluation
+    Storable storable = Storable::Yes;
     metric::Time wake_at = metric::never;
 };
 

@@ -95,7 +95,7 @@ describe('hostile clients', () => {
   })
 
   test('a body behind another request in one packet is read in its order', async () => {
-    const body = JSON.stringify({ ...report(tenants[0]), x: 'y'.repeat(300_000) })
+    const body = JSON.stringify(report(tenants[0])) + ' '.repeat(300_000)
     const head = (request, more = '') => `${request} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${member(0)}\r\n${more}\r\n`
     for (let attempt = 0; attempt < 5; ++attempt) {
       const answers = await raw(head('GET /healthz') + head('GET /realtime/v1/nothing') +
@@ -165,7 +165,7 @@ describe('hostile clients', () => {
   test('bodies of strangers are read only as far as it needs to refuse them', async () => {
     assert.equal((await stage.post(collect, { x: 'y'.repeat(10_000) })).status, 401)
     assert.equal((await stage.post(collect, { x: 'y'.repeat(100_000) })).status, 413)
-    assert.equal((await stage.post(collect, { ...report(tenants[0]), x: 'y'.repeat(100_000) }, member(0))).status, 200)
+    assert.equal((await stage.post(collect, Array.from({ length: 1000 }, () => report(tenants[0])), member(0))).status, 200)
   })
 
   test('presence of a topic is bounded in bytes', async () => {

@@ -84,7 +84,7 @@ CREATE TEMP TABLE harmless (signature regprocedure PRIMARY KEY);
 INSERT INTO harmless
 SELECT p.oid FROM pg_proc p WHERE p.pronamespace = 'public'::regnamespace AND (p.proname LIKE 'realtime\_sketch%'
     OR p.proname IN ('realtime_library_version', 'realtime_identity_has_column', 'realtime_fit_replica_identity', 'realtime_forget_tenant_column', 'realtime_user_id', 'realtime_tenant_ids',
-                     'realtime_writable_tenant_ids', 'realtime_administered_tenant_ids', 'realtime_claimed_tenants', 'calculate_health_score', 'assess_connection_quality', 'realtime_alert_conditions', 'realtime_worker_alive',
+                     'realtime_writable_tenant_ids', 'realtime_administered_tenant_ids', 'realtime_claimed_tenants', 'calculate_health_score', 'assess_connection_quality', 'realtime_alert_conditions', 'realtime_metrics', 'realtime_worker_alive',
                      'realtime_complete_alert_rule', 'test_alert_rule'));
 CREATE TEMP TABLE probes (signature regprocedure PRIMARY KEY, call text, refused boolean);
 INSERT INTO probes VALUES

@@ -240,7 +240,8 @@ TEST(Engine, OnlyWhatChangedIsStored) {
     EXPECT_EQ(outgoing.connections.size(), 1U);
     EXPECT_EQ(outgoing.buckets.size(), 3U);
     EXPECT_EQ(outgoing.health.size(), 1U);
-    outgoing.stored(engine);
+    outgoing.stored();
+    outgoing.finish(engine);
     outgoing.collect(engine, start, false);
     EXPECT_TRUE(outgoing.empty());
 }
@@ -261,10 +262,57 @@ TEST(Engine, APassStoresFewSubscriptionsUnlessVeryManyWait) {
             outgoing.collect(engine, start, false);
             EXPECT_TRUE(begun || outgoing.positions.size() == first) << outgoing.positions.size();
             stored += outgoing.positions.size();
-            outgoing.stored(engine);
+            outgoing.stored();
+            outgoing.finish(engine);
         }
         EXPECT_EQ(stored, waiting);
     }
+}
+
+TEST(Engine, AQuarantinedSubscriptionIsLeftAloneUntilItIsReleased) {
+    Engine engine({});
+    engine.set_global_rules(list_of({rule("high", "load", 10)}));
+    Tenant& tenant = engine.tenant(uuid(1));
+    Watch& watch = engine.watch(tenant, "orders");
+    Engine::quarantine(watch);
+    sample(engine, 1, "orders", 50, start);
+    watch.data_dirty = watch.position_dirty = true;
+    engine.must_store(tenant, watch, true);
+    EXPECT_EQ(pass(engine, start), "");
+    EXPECT_TRUE(engine.unstored().empty());
+    EXPECT_FALSE(engine.has_urgent());
+    sample(engine, 1, "menu", 50, start);
+    EXPECT_NE(pass(engine, start + second), "") << "others are judged";
+    engine.release_quarantined();
+    EXPECT_EQ(engine.tried().size(), 1U);
+    EXPECT_EQ(engine.unstored().size(), 1U);
+    EXPECT_NE(pass(engine, start + 2 * second), "") << "what came in meanwhile counts";
+}
+
+TEST(Outgoing, APartHasTheRowsOfItsSubscriptionsOnly) {
+    Engine engine({});
+    Outgoing outgoing;
+    Tenant& tenant = engine.tenant(uuid(1));
+    for (const char* name : {"orders", "menu"}) {
+        Watch& watch = engine.watch(tenant, name);
+        metric::Report report;
+        report.connection_id = "a";
+        report.recorded_at = report.heartbeat_at = start;
+        watch.data.apply(report, engine.limits());
+        watch.data_dirty = watch.position_dirty = true;
+        engine.must_store(tenant, watch, false);
+    }
+    outgoing.collect(engine, start, false);
+    Outgoing part = outgoing.part({engine.find(uuid(1), "menu")});
+    EXPECT_EQ(part.connections.size(), 1U);
+    EXPECT_EQ(part.buckets.size(), 3U);
+    EXPECT_EQ(part.health.size(), 1U);
+    EXPECT_EQ(part.positions.front().watch->subscription_type, "menu");
+    part.stored();
+    outgoing.finish(engine);
+    engine.must_store(tenant, *engine.find(uuid(1), "orders"), false);
+    outgoing.collect(engine, start, false);
+    EXPECT_EQ(outgoing.connections.size(), 1U) << "what was not stored is still to be";
 }
 
 } // namespace

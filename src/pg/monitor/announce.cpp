@@ -3,7 +3,6 @@
 #include "pg/monitor/statement.hpp"
 #include "pg/monitor/store.hpp"
 #include "pg/monitor/words.hpp"
-#include "pg/owned.hpp"
 #include "value/uuid.hpp"
 #include "wire/datetime.hpp"
 
@@ -283,7 +282,7 @@ core::Uuid random_uuid() {
 
 } // namespace
 
-void announce(Model& model) {
+void build_announcement(Model& model, core::Announcement& announcement) {
     const TimestampTz now = model.engine->timeline().wall();
     const Size opening = core::Announcement::count_opening(*model.engine);
     auto* ids = static_cast<core::Uuid*>(palloc(sizeof(core::Uuid) * (opening + 1)));
@@ -292,16 +291,19 @@ void announce(Model& model) {
     }
     char now_text[wire::longest_datetime];
     const char* now_end = wire::format_timestamp(now_text, now, true);
-    auto* announcement = make_owned<core::Announcement>(CurrentMemoryContext);
     guarded([&] {
-        announcement->build(*model.engine, std::vector<core::Uuid>(ids, ids + opening),
-                            {write_uuid, {now_text, static_cast<Size>(now_end - now_text)}});
+        announcement.build(*model.engine, std::vector<core::Uuid>(ids, ids + opening),
+                           {write_uuid, {now_text, static_cast<Size>(now_end - now_text)}});
     });
-    write_opened(*announcement, now);
-    write_ended(*announcement, now);
-    write_escalated(*announcement, now);
-    write_states(*announcement, model.engine->timeline());
-    write_owed(*announcement, now);
+}
+
+void write_announcement(const core::Announcement& announcement, const metric::Timeline& timeline) {
+    const TimestampTz now = timeline.wall();
+    write_opened(announcement, now);
+    write_ended(announcement, now);
+    write_escalated(announcement, now);
+    write_states(announcement, timeline);
+    write_owed(announcement, now);
 }
 
 } // namespace pg::monitor

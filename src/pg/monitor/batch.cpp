@@ -79,17 +79,21 @@ Jsonb* work_on(const Batch& batch, int index, Text* type) {
     const Object item = batch.items->item(index, &place);
     *type = type_of(item, batch);
     if (type->missing()) {
+        item.only({"type", "data"});
         (void)item.required_text("type");
     }
     const Kind& kind = kind_of(item, *type);
     Object data = item.object("data", &data_place);
     if (data.missing()) {
         data = item;
+    } else {
+        item.only({"type", "data"});
     }
     Answer answer;
     JsonbValue inner;
     if (kind.inner != nullptr && data.find(kind.inner, &inner) && inner.type == jbvBinary) {
         inner_place = {&data.place(), kind.inner, 0};
+        data.only({"connectionMetrics", "healthStatus", "tenantId", "type", "data"});
         kind.operation(Items(inner, &inner_place, most_items), batch.defaults, answer);
     } else {
         kind.operation(Items(data), batch.defaults, answer);
@@ -290,6 +294,7 @@ PGDLLEXPORT Datum pg_realtime_process_batch(PG_FUNCTION_ARGS) {
     static constexpr Place root{nullptr, "payload", 0}, items_place{&root, "items", 0};
     Jsonb* payload = payload_argument(fcinfo);
     const Object asked = object_of(payload, &root);
+    asked.only({"tenantId", "batchId", "operationType", "connectionId", "items", "action"});
     Batch batch{};
     batch.started_at = GetCurrentTimestamp();
     batch.tenant = asked.tenant();

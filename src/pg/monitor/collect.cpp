@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "metric/range.hpp"
 #include "pg/monitor/assess.hpp"
 #include "pg/monitor/operations.hpp"
 #include "pg/monitor/statement.hpp"
@@ -22,7 +23,15 @@ Statement insert_reports{"INSERT INTO @extschema@.realtime_connection_metrics ("
                          {"@extschema@.realtime_connection_metrics[]"}};
 #undef PG_REALTIME_REPORT_COLUMNS
 
-constexpr double most_milliseconds = 1e12, most_percent = 1e6, most_megabytes = 1e12;
+// action is what a client of the guide's function says it wants; type is that of a batch's item which is the report itself.
+constexpr const char* report_members[] = {"tenantId", "connectionId", "subscriptionType",
+                                          "metrics",  "healthData",   "action",
+                                          "batchId",  "type",         "data"};
+// The last two are part of what the guide's hook shows as its metrics; both are known better here.
+constexpr const char* metric_members[] = {"messagesReceived",  "messagesSent", "avgResponseTime",
+                                          "errorCount",        "retryCount",   "bytesTransferred",
+                                          "connectionsActive", "healthScore"};
+constexpr const char* health_members[] = {"cpuUsage", "memoryUsage", "connectionCount"};
 
 enum Field {
     tenant_id,
@@ -110,7 +119,7 @@ Datum datum_of(Qualities& qualities, metric::Quality quality, Oid type) {
     return qualities.datums[index];
 }
 
-int64 counter(const Object& metrics, const char* key, int64 most = PG_INT64_MAX) {
+int64 counter(const Object& metrics, const char* key, int64 most = metric::most_counter) {
     int64 value = 0;
     (void)metrics.integer(key, most, &value);
     return value;
@@ -186,6 +195,7 @@ JsonbValue answer_of(Answers& answers, const pg_uuid_t& tenant, const Text& conn
 
 JsonbValue add(const Object& report, const Defaults& defaults, Rows& rows, Qualities& qualities,
                Answers& answers) {
+    report.only(report_members);
     const pg_uuid_t tenant = tenant_of(report, defaults);
     Text connection = report.text("connectionId");
     if (connection.missing()) {
@@ -199,6 +209,8 @@ JsonbValue add(const Object& report, const Defaults& defaults, Rows& rows, Quali
     Place metrics_place, health_place;
     const Object metrics = report.object("metrics", &metrics_place);
     const Object health = report.object("healthData", &health_place);
+    metrics.only(metric_members);
+    health.only(health_members);
 
     rows.set(tenant_id, UUIDPGetDatum(&tenant));
     rows.set(connection_id, text_datum(connection));
@@ -207,18 +219,18 @@ JsonbValue add(const Object& report, const Defaults& defaults, Rows& rows, Quali
     reported.messages_received = counter(metrics, "messagesReceived");
     rows.set(total_messages_received, Int64GetDatum(reported.messages_received));
     rows.set(total_messages_sent, Int64GetDatum(counter(metrics, "messagesSent")));
-    reported.response_time_ms = measure(metrics, "avgResponseTime", most_milliseconds);
+    reported.response_time_ms = measure(metrics, "avgResponseTime", metric::most_number);
     rows.set(avg_response_time_ms, reported.response_time_ms);
     reported.errors = counter(metrics, "errorCount");
     rows.set(error_count, Int64GetDatum(reported.errors));
     reported.retries = counter(metrics, "retryCount", PG_INT32_MAX);
     rows.set(retry_count, Int32GetDatum(static_cast<int32>(reported.retries)));
     rows.set(bytes_transferred, Int64GetDatum(counter(metrics, "bytesTransferred")));
-    rows.set(cpu_usage, measure(health, "cpuUsage", most_percent));
-    reported.memory_megabytes = measure(health, "memoryUsage", most_megabytes);
+    rows.set(cpu_usage, measure(health, "cpuUsage", metric::most_number));
+    reported.memory_megabytes = measure(health, "memoryUsage", metric::most_number);
     rows.set(memory_usage, reported.memory_megabytes);
     int64 connections = 0;
-    if (health.integer("connectionCount", PG_INT32_MAX, &connections)) {
+    if (health.integer("connectionCount", metric::most_reported_connections, &connections)) {
         rows.set(connection_count, Int32GetDatum(static_cast<int32>(connections)));
     }
     const metric::Quality quality = quality_of(reported);

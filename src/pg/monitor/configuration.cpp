@@ -30,7 +30,7 @@ Statement read_rules{"SELECT " PG_REALTIME_RULE_COLUMNS " FROM " PG_REALTIME_RUL
 
 Statement read_conditions{"SELECT r.tenant_id, r.rule_id, " PG_REALTIME_CONDITION_COLUMNS
                           "  FROM " PG_REALTIME_RULES
-                          " CROSS JOIN LATERAL @extschema@.realtime_alert_conditions(r.conditions) c"
+                          " CROSS JOIN LATERAL @extschema@.realtime_readable_conditions(r.conditions) c"
                           " WHERE r.conditions IS NOT NULL AND r.enabled"
                           " ORDER BY r.tenant_id NULLS FIRST, r.rule_id, c.position",
                           {"uuid"}};
@@ -338,6 +338,7 @@ void reload_configuration(Model& model, const core::Uuid* tenant) {
     reload_silences(engine, arguments, nulls, tenant, now);
     write_quarantine(*reading, now);
     MemoryContextDelete(context);
+    model.reloaded = true;
 }
 
 } // namespace pg::monitor

@@ -109,6 +109,8 @@ template <class Each> void for_each(const Items& items, Answer& answer, Each eac
 void track_events(const Items& items, const Defaults& defaults, Answer& answer) {
     Events events = events_for(items.count());
     for_each(items, answer, [&](const Object& event) {
+        event.only({"tenantId", "connectionId", "subscriptionType", "eventType", "channel", "detail",
+                    "correlationId", "action", "batchId", "type", "data"});
         const pg_uuid_t tenant = tenant_of(event, defaults);
         const Datum id = DirectFunctionCall1(gen_random_uuid, 0);
         const Text connection = event.text("connectionId");
@@ -138,6 +140,8 @@ void subscribe(const Items& items, const Defaults& defaults, Answer& answer) {
                        make_column_of(TEXTOID, room), make_column_of(TEXTOID, room),
                        make_column_of(JSONBOID, room)};
     for_each(items, answer, [&](const Object& wanted) {
+        wanted.only({"tenantId", "connectionId", "subscriptionType", "channelName", "channel", "filter",
+                     "action", "batchId", "type", "data"});
         const pg_uuid_t tenant = tenant_of(wanted, defaults);
         const Text connection = connection_of(wanted, defaults);
         const Text channel = channel_of(wanted);
@@ -169,6 +173,8 @@ void subscribe(const Items& items, const Defaults& defaults, Answer& answer) {
 void unsubscribe(const Items& items, const Defaults& defaults, Answer& answer) {
     Events events = events_for(items.count());
     for_each(items, answer, [&](const Object& unwanted) {
+        unwanted.only({"tenantId", "connectionId", "subscriptionType", "channelName", "channel", "action",
+                       "batchId", "type", "data"});
         const pg_uuid_t tenant = tenant_of(unwanted, defaults);
         const Text connection = connection_of(unwanted, defaults);
         const Text channel = channel_of(unwanted);

@@ -1,5 +1,6 @@
 // Health that a client measured itself, from payloads.
 
+#include "metric/range.hpp"
 #include "pg/monitor/operations.hpp"
 #include "pg/monitor/statement.hpp"
 
@@ -49,6 +50,9 @@ void sync(const Object& health, const Defaults& defaults, Answer& answer) {
     constexpr int count = 11;
     Datum values[count] = {};
     char nulls[count + 1] = "           ";
+    health.only({"tenantId", "connectionId", "subscriptionType", "status", "healthStatus",
+                 "activeConnections", "successRate", "errorRate", "avgLatencyMs", "p50LatencyMs",
+                 "p95LatencyMs", "p99LatencyMs", "healthScore", "action", "batchId", "type", "data"});
     const pg_uuid_t tenant = tenant_of(health, defaults);
     Text subscription = health.text("subscriptionType");
     if (subscription.missing()) {
@@ -71,13 +75,17 @@ void sync(const Object& health, const Defaults& defaults, Answer& answer) {
         values[2] = text_datum(status);
     }
     int64 active = 0;
-    nulls[3] = health.integer("activeConnections", PG_INT32_MAX, &active) ? ' ' : 'n';
+    nulls[3] = health.integer("activeConnections", metric::most_connections_shown, &active) ? ' ' : 'n';
     values[3] = Int32GetDatum(static_cast<int32>(active));
     const struct {
         const char* key;
         double most;
-    } measures[] = {{"successRate", 1},     {"errorRate", 1},       {"avgLatencyMs", 1e12},
-                    {"p50LatencyMs", 1e12}, {"p95LatencyMs", 1e12}, {"p99LatencyMs", 1e12},
+    } measures[] = {{"successRate", 1},
+                    {"errorRate", 1},
+                    {"avgLatencyMs", metric::most_number},
+                    {"p50LatencyMs", metric::most_number},
+                    {"p95LatencyMs", metric::most_number},
+                    {"p99LatencyMs", metric::most_number},
                     {"healthScore", 100}};
     for (Size index = 0; index < lengthof(measures); ++index) {
         double value = 0;

@@ -91,6 +91,12 @@ Statement diagnostics_of_tenant{
     "e.last_error, 'since',"
     "             e.last_error_at) ORDER BY e.rule_id), '[]') FROM (SELECT * FROM errors ORDER BY rule_id "
     "LIMIT 20) e),"
+    "   'quarantine', (SELECT COALESCE(jsonb_agg(jsonb_build_object('subscriptionType', q.subscription_type, "
+    "'error', q.error,"
+    "             'since', q.since, 'triedAt', q.tried_at) ORDER BY q.subscription_type), '[]')"
+    "        FROM (SELECT * FROM @extschema@.realtime_quarantine q WHERE q.tenant_id = $1 AND ($2 IS NULL OR "
+    "q.subscription_type = ANY ($2))"
+    "               ORDER BY q.subscription_type LIMIT 20) q),"
     "   'batches', (SELECT jsonb_build_object('lastHour', b.count, 'items', b.items, 'failed', b.failed) "
     "FROM batches b),"
     "   'recommendations', to_jsonb(array_remove(ARRAY["
@@ -101,6 +107,8 @@ Statement diagnostics_of_tenant{
     "          THEN 'Connections miss their heartbeats: clients are gone, or cannot reach the database.' END,"
     "     CASE WHEN EXISTS (SELECT 1 FROM errors) THEN 'Some alert rules cannot be evaluated: mend them.' "
     "END,"
+    "     CASE WHEN EXISTS (SELECT 1 FROM @extschema@.realtime_quarantine q WHERE q.tenant_id = $1)"
+    "          THEN 'Results of some subscriptions cannot be stored: see realtime_quarantine.' END,"
     "     CASE WHEN (SELECT b.failed * 10 > b.items FROM batches b)"
     "          THEN 'More than a tenth of the items of recent batches failed: see batch_processing_logs.' "
     "END], NULL)))",
@@ -172,9 +180,11 @@ Statement status_of_tenant{
 
 // Sums of buckets. Percentiles come from the merged sketches, never from averages of percentiles.
 #define SUMS                                                                                                 \
-    "sum(r.messages_received)::bigint AS received, sum(r.messages_sent)::bigint AS sent, "                   \
-    "sum(r.errors)::bigint AS errors,"                                                                       \
-    " sum(r.retries)::bigint AS retries, sum(r.bytes)::bigint AS bytes, "                                    \
+    "least(sum(r.messages_received), 9007199254740992)::bigint AS received, least(sum(r.messages_sent), "    \
+    "9007199254740992)::bigint AS sent, "                                                                    \
+    "least(sum(r.errors), 9007199254740992)::bigint AS errors,"                                              \
+    " least(sum(r.retries), 9007199254740992)::bigint AS retries, least(sum(r.bytes), "                      \
+    "9007199254740992)::bigint AS bytes, "                                                                   \
     "@extschema@.realtime_sketch_merge(r.latency) "                                                          \
     "AS latency,"                                                                                            \
     " sum(r.cpu_sum) / NULLIF(sum(r.cpu_count), 0) AS cpu, sum(r.memory_sum) / NULLIF(sum(r.memory_count), " \
@@ -363,8 +373,11 @@ Span span_of(const Object& asked) {
 
 constexpr Place root{nullptr, "payload", 0};
 
-Object asked_in(FunctionCallInfo fcinfo) {
-    return object_of(payload_argument(fcinfo), &root);
+// The gateway adds connectionId and batchId where the client sends them as headers.
+template <int n> Object asked_in(FunctionCallInfo fcinfo, const char* const (&members)[n]) {
+    const Object asked = object_of(payload_argument(fcinfo), &root);
+    asked.only(members);
+    return asked;
 }
 
 } // namespace
@@ -378,7 +391,8 @@ extern "C" {
 PG_FUNCTION_INFO_V1(pg_realtime_health_check);
 PGDLLEXPORT Datum pg_realtime_health_check(PG_FUNCTION_ARGS) {
     MemoryContext caller = CurrentMemoryContext;
-    const Object asked = asked_in(fcinfo);
+    const Object asked = asked_in(fcinfo, {"tenantId", "subscriptionTypes", "subscriptionType",
+                                           "connectionId", "batchId", "action", "performDiagnostics"});
     const pg_uuid_t tenant = asked.tenant();
     Datum arguments[] = {UUIDPGetDatum(&tenant), 0};
     const char* nulls = wanted_types(asked, &arguments[1]) ? "  " : " n";
@@ -398,7 +412,8 @@ PGDLLEXPORT Datum pg_realtime_health_check(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(pg_realtime_get_status);
 PGDLLEXPORT Datum pg_realtime_get_status(PG_FUNCTION_ARGS) {
     MemoryContext caller = CurrentMemoryContext;
-    const Object asked = asked_in(fcinfo);
+    const Object asked = asked_in(
+        fcinfo, {"tenantId", "subscriptionTypes", "subscriptionType", "connectionId", "batchId", "action"});
     const pg_uuid_t tenant = asked.tenant();
     const Text connection = asked.text("connectionId");
     Datum arguments[] = {UUIDPGetDatum(&tenant), 0, connection.missing() ? 0 : text_datum(connection)};
@@ -414,7 +429,9 @@ PGDLLEXPORT Datum pg_realtime_get_status(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(pg_realtime_get_metrics);
 PGDLLEXPORT Datum pg_realtime_get_metrics(PG_FUNCTION_ARGS) {
     MemoryContext caller = CurrentMemoryContext;
-    const Object asked = asked_in(fcinfo);
+    const Object asked =
+        asked_in(fcinfo, {"tenantId", "subscriptionTypes", "subscriptionType", "connectionId", "batchId",
+                          "action", "timeRange", "from", "to", "resolution"});
     const pg_uuid_t tenant = asked.tenant();
     const Span span = span_of(asked);
     Datum arguments[] = {UUIDPGetDatum(&tenant), 0, TimestampTzGetDatum(span.from),

@@ -14,6 +14,8 @@ namespace {
 Statement load_positions{
     "SELECT tenant_id, subscription_type, consumed FROM @extschema@.realtime_ingest_positions", {}};
 
+Statement load_quarantine{"SELECT tenant_id, subscription_type FROM @extschema@.realtime_quarantine", {}};
+
 Statement load_health{"SELECT tenant_id, subscription_type, status::text, health_score::float8 FROM "
                       "@extschema@.realtime_health_status"
                       " WHERE subscription_type <> '*'",
@@ -50,6 +52,11 @@ struct PositionRow {
     core::Uuid tenant;
     std::string_view subscription;
     std::string_view consumed;
+};
+
+struct QuarantineRow {
+    core::Uuid tenant;
+    std::string_view subscription;
 };
 
 struct HealthRow {
@@ -126,6 +133,17 @@ void load_data(core::Engine& engine) {
         [&](const PositionRow& row) {
             if (core::Watch* watch = watch_of(engine, row.tenant, row.subscription); watch != nullptr) {
                 watch->position = row.consumed;
+            }
+        });
+
+    for_each_row<QuarantineRow>(
+        load_quarantine, nullptr, nullptr,
+        [](const Row& row) {
+            return QuarantineRow{row.uuid(1), row.text(2)};
+        },
+        [&](const QuarantineRow& row) {
+            if (core::Watch* watch = watch_of(engine, row.tenant, row.subscription); watch != nullptr) {
+                watch->storable = core::Storable::Tried;
             }
         });
 
@@ -305,6 +323,7 @@ Model& current_model(const ModelState& state, metric::Clocks clocks, bool* fresh
     model.engine = engine;
     model.generation = state.generation;
     model.extension = extension;
+    model.reloaded = true;
     *fresh = true;
     return model;
 }

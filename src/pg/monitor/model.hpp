@@ -17,6 +17,7 @@ struct Model {
     core::Outgoing* outgoing;
     int64 generation;
     Oid extension; // of which the tables are
+    bool reloaded; // rules were read anew since memory was last given back
 };
 
 // What realtime_worker_state says.

@@ -7,8 +7,12 @@
 #include "pg/monitor/extension.hpp"
 #include "pg/monitor/model.hpp"
 #include "pg/monitor/pass_state.hpp"
+#include "pg/monitor/results.hpp"
 #include "pg/monitor/statement.hpp"
-#include "pg/monitor/store.hpp"
+
+#ifdef __GLIBC__
+extern "C" int malloc_trim(size_t pad) noexcept; // as malloc.h has it
+#endif
 
 namespace pg::monitor {
 
@@ -49,6 +53,16 @@ void enter_pass_settings() {
     set("enable_bitmapscan", "off");
     set("jit", "off");
     set("plan_cache_mode", "force_generic_plan");
+}
+
+// What rules held that are gone or changed lies between what is still needed, and the allocator keeps it.
+void give_back_memory(Model& model) {
+    if (model.reloaded) {
+#ifdef __GLIBC__
+        (void)malloc_trim(0);
+#endif
+        model.reloaded = false;
+    }
 }
 
 double milliseconds_since(instr_time start) {
@@ -113,6 +127,9 @@ Evaluated evaluate(Model& model, const PassOrder& order) {
     guarded([&] {
         core::Engine& engine = *model.engine;
         const metric::Time now = engine.timeline().now();
+        if (order.check) {
+            engine.release_quarantined();
+        }
         evaluated.totals = engine.evaluate(now, order.check);
         for (const core::Action& action : engine.actions()) {
             evaluated.transitions += action.decision.event != alert::Event::None ? 1 : 0;
@@ -183,15 +200,13 @@ PassResult run_pass(const PassOrder& order) {
 
     instr_time storing;
     INSTR_TIME_SET_CURRENT(storing);
-    if (evaluated.has_actions || evaluated.has_rows) {
+    const bool writes = evaluated.has_actions || evaluated.has_rows || waits_to_be_tried(model);
+    if (writes) {
         PushActiveSnapshot(GetTransactionSnapshot());
         pass_is_writing = true;
         PG_TRY();
         {
-            if (evaluated.has_actions) {
-                announce(model);
-            }
-            store(model);
+            store_results(model);
             Datum arguments[3] = {TimestampTzGetDatum(clocks.wall), BoolGetDatum(order.check),
                                   Int64GetDatum(model.engine->timeline().offset())};
             run(raise_generation, arguments, nullptr, false);
@@ -201,16 +216,20 @@ PassResult run_pass(const PassOrder& order) {
         PG_END_TRY();
         PopActiveSnapshot();
         result.must_be_durable = evaluated.has_actions || model.engine->clock_was_set();
+    } else {
+        // What waits to be stored and has nothing that can be is not waited for any more.
+        guarded([&] { model.outgoing->finish(*model.engine); });
     }
     if (order.check) {
         guarded([&] { model.engine->forget_idle(model.engine->timeline().now()); });
+        give_back_memory(model);
     }
     if (order.check || ingested.full || keys.full_tenants > 0 || order.keys.rules_changed ||
         order.keys.tenant_count > 0) {
         remember_full_tenants(model);
     }
     // Should this transaction be rolled back, the table keeps the old number.
-    model.generation = state.generation + (evaluated.has_actions || evaluated.has_rows ? 1 : 0);
+    model.generation = state.generation + (writes ? 1 : 0);
     result.store_ms = milliseconds_since(storing);
     result.wake_in = evaluated.wake_in;
     result.unstored = !model.engine->unstored().empty();

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "pg/guard.hpp"
+#include "pg/monitor/nearest.hpp"
 #include "value/numeric.hpp"
 
 namespace pg::monitor {
@@ -262,6 +263,41 @@ Text Object::key(int index) const {
         }
     }
     elog(ERROR, "object has no member %d", index);
+}
+
+void Object::only(const char* const* members, int count) const {
+    if (container_ == nullptr) {
+        return;
+    }
+    JsonbIterator* iterator = JsonbIteratorInit(container_);
+    JsonbValue part;
+    for (JsonbIteratorToken token = JsonbIteratorNext(&iterator, &part, true); token != WJB_DONE;
+         token = JsonbIteratorNext(&iterator, &part, true)) {
+        if (token != WJB_KEY) {
+            continue;
+        }
+        const char* key = part.val.string.val;
+        const int length = part.val.string.len;
+        bool known = false;
+        for (int index = 0; index < count && !known; ++index) {
+            known = static_cast<int>(strlen(members[index])) == length &&
+                    memcmp(members[index], key, static_cast<Size>(length)) == 0;
+        }
+        if (known) {
+            continue;
+        }
+        StringInfoData list;
+        initStringInfo(&list);
+        for (int index = 0; index < count; ++index) {
+            appendStringInfo(&list, "%s%s", index > 0 ? ", " : "", members[index]);
+        }
+        const char* meant = nearest(key, length, members, count);
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("%s has the unknown member \"%.*s\"", text_of(*place_),
+                               pg_mbcliplen(key, length, most_shown), key),
+                        meant != nullptr ? errhint("Perhaps you meant \"%s\".", meant)
+                                         : errhint("Valid members are: %s.", list.data)));
+    }
 }
 
 Jsonb* Object::as_jsonb() const {

@@ -48,9 +48,13 @@ class Object {
     int count() const;                            // of its members
     Text key(int index) const;                    // name of a member
     Jsonb* as_jsonb() const;                      // a copy; must not be missing
+    // Refuses any other member, and names the nearest of these. Nothing to do when the object is missing.
+    template <int n> void only(const char* const (&members)[n]) const { only(members, n); }
 
   private:
     friend class Items;
+    void only(const char* const* members, int count) const;
+
     JsonbContainer* container_; // null: missing, and so is everything in it
     const Place* place_;
 };

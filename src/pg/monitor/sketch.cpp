@@ -11,18 +11,24 @@ namespace {
 
 using metric::Sketch;
 
-// The sketch of a stored value. A value that cannot be read did not come from us.
-Sketch* read_sketch(Datum datum) {
-    const varlena* stored = PG_DETOAST_DATUM_PACKED(datum);
+// The sketch of these bytes, in the current memory context; null when they are none.
+Sketch* sketch_from(std::string_view bytes) {
     auto* sketch = make_owned<Sketch>(CurrentMemoryContext);
     bool valid = false;
     guarded([&] {
-        if (std::optional<Sketch> read = Sketch::read({VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored)})) {
+        if (std::optional<Sketch> read = Sketch::read(bytes)) {
             *sketch = std::move(*read);
             valid = true;
         }
     });
-    if (!valid) {
+    return valid ? sketch : nullptr;
+}
+
+// The sketch of a stored value. A value that cannot be read did not come from us.
+Sketch* read_sketch(Datum datum) {
+    const varlena* stored = PG_DETOAST_DATUM_PACKED(datum);
+    Sketch* sketch = sketch_from({VARDATA_ANY(stored), VARSIZE_ANY_EXHDR(stored)});
+    if (sketch == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored realtime_sketch is not valid")));
     }
     return sketch;
@@ -59,16 +65,13 @@ PGDLLEXPORT Datum pg_realtime_sketch_in(PG_FUNCTION_ARGS) {
     const int room = pg_b64_dec_len(length) + 1;
     auto* bytes = static_cast<char*>(palloc(static_cast<Size>(room)));
     const int decoded = pg_b64_decode(text, length, bytes, room);
-    bool valid = decoded >= 0;
-    if (valid) {
-        pg::guarded([&] { valid = Sketch::read({bytes, static_cast<Size>(decoded)}).has_value(); });
-    }
-    if (!valid) {
+    const Sketch* sketch = decoded < 0 ? nullptr : sketch_from({bytes, static_cast<Size>(decoded)});
+    if (sketch == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
                         errmsg("invalid input syntax for type %s: \"%s\"", "realtime_sketch", text),
                         errhint("Use realtime_sketch_agg() or realtime_sketch_add() to make one.")));
     }
-    PG_RETURN_DATUM(PointerGetDatum(cstring_to_text_with_len(bytes, decoded)));
+    PG_RETURN_DATUM(stored_form(*sketch));
 }
 
 PG_FUNCTION_INFO_V1(pg_realtime_sketch_out);
@@ -90,13 +93,12 @@ PGDLLEXPORT Datum pg_realtime_sketch_recv(PG_FUNCTION_ARGS) {
     auto* message = reinterpret_cast<StringInfo>(PG_GETARG_POINTER(0));
     const int length = message->len - message->cursor;
     const char* bytes = pq_getmsgbytes(message, length);
-    bool valid = false;
-    pg::guarded([&] { valid = Sketch::read({bytes, static_cast<Size>(length)}).has_value(); });
-    if (!valid) {
+    const Sketch* sketch = sketch_from({bytes, static_cast<Size>(length)});
+    if (sketch == nullptr) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
                         errmsg("invalid binary form of a realtime_sketch")));
     }
-    PG_RETURN_DATUM(PointerGetDatum(cstring_to_text_with_len(bytes, length)));
+    PG_RETURN_DATUM(stored_form(*sketch));
 }
 
 PG_FUNCTION_INFO_V1(pg_realtime_sketch_send);

@@ -331,15 +331,12 @@ void write_health(const core::Outgoing& outgoing, TimestampTz now) {
 
 } // namespace
 
-void store(Model& model) {
-    core::Outgoing& outgoing = *model.outgoing;
-    const metric::Timeline& timeline = model.engine->timeline();
+void write_outgoing(const core::Outgoing& outgoing, const metric::Timeline& timeline) {
     write_connections(outgoing, timeline.offset());
     write_buckets(outgoing);
     write_sample_buckets(outgoing);
     write_positions(outgoing);
     write_health(outgoing, timeline.wall());
-    outgoing.stored(*model.engine);
 }
 
 } // namespace pg::monitor
