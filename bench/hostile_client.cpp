@@ -1,9 +1,17 @@
-// One client that means no good: what bench/hostile measures the others beside. It begins again whenever it is thrown out.
+// One client that means no good: what bench/hostile measures the others beside. It connects again when it is thrown out.
 //
-// usage: hostile_client --port P --kind deaf|flood|garbage --token TOKEN
+// usage: hostile_client --port P --kind KIND --token TOKEN [--table NAME]
 //
-// deaf: subscribes to every change and takes nothing. flood: sends heartbeats as fast as they are taken. garbage: random bytes
-// as HTTP, as WebSocket frames, as messages and as joins. Ends with a signal, after a line with what it did.
+// deaf       subscribes to every change and takes nothing
+// flood      sends heartbeats as fast as the gateway takes them
+// garbage    sends random bytes as HTTP, as WebSocket frames, as messages and as joins
+// patterns   ten sockets with 475 bindings each, whose filters match a pattern against a column of table NAME
+// presence   two sockets on one topic, one of which tracks 30 kB again and again
+// dashboard  asks for /dashboard/script.js again and again, over twenty connections
+// snapshots  sixty connections ask for the snapshot of table NAME and take nothing
+// calls      twenty connections call process_batch with one batch id, which bench/hostile holds locked
+//
+// TOKEN is the one that a client of the kind would have. Ends with a signal, after a line with what it did.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
@@ -16,11 +24,13 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <deque>
 #include <iostream>
 #include <random>
 #include <string>
 #include <string_view>
 #include <thread>
+#include <vector>
 
 #include "client_frame.hpp"
 
@@ -32,6 +42,8 @@ class Attacker {
   public:
     Attacker(int port, std::string token) : port_(port), token_(std::move(token)) {}
     ~Attacker() { close(socket_); }
+    Attacker(const Attacker&) = delete;
+    Attacker& operator=(const Attacker&) = delete;
 
     // False when the server is not there any more.
     bool connect() {
@@ -172,11 +184,134 @@ void send_garbage(Attacker& attacker, std::mt19937& random) {
     attacker.wait_for_close(50);
 }
 
+// False when the gateway is away.
+bool connect_all(std::deque<Attacker>& attackers) {
+    for (Attacker& attacker : attackers) {
+        if (!attacker.connect()) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Takes what comes until a socket is closed or the process ends.
+void read_all(std::deque<Attacker>& attackers) {
+    while (ends == 0) {
+        for (Attacker& attacker : attackers) {
+            if (!attacker.drain()) {
+                return;
+            }
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+}
+
+// RE2 needs time in proportion to the text for such a pattern, and each is another one.
+void match_patterns(std::deque<Attacker>& attackers, const std::string& table) {
+    constexpr int bindings = 475;
+    int number = 0;
+    for (Attacker& attacker : attackers) {
+        std::string join = R"(["1","1","realtime:patterns","phx_join",{"config":{"postgres_changes":[)";
+        for (int binding = 0; binding < bindings; ++binding) {
+            join += (binding == 0 ? "" : ",") + std::string(R"({"event":"*","schema":"public","table":")") +
+                    table + R"(","filter":"text=match.(x.*){3}y)" + std::to_string(++number) + "\"}";
+        }
+        join += "]}}]";
+        if (!attacker.send(attacker.upgrade() + client_frame(0x81, join), true)) {
+            return;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    read_all(attackers);
+}
+
+void track_presence(std::deque<Attacker>& attackers) {
+    for (Attacker& attacker : attackers) {
+        attacker.send(
+            attacker.upgrade() +
+                client_frame(
+                    0x81,
+                    R"(["1","1","realtime:presence","phx_join",{"config":{"presence":{"enabled":true}}}])"),
+            true);
+    }
+    const std::string track =
+        R"(["1","2","realtime:presence","presence",{"type":"presence","event":"track","payload":{"a":")";
+    for (int round = 0; ends == 0; ++round) {
+        const std::string text(30000, static_cast<char>('a' + round % 26));
+        for (Attacker& attacker : attackers) {
+            if (!attacker.drain() || (&attacker == &attackers.front() &&
+                                      !attacker.send(client_frame(0x81, track + text + "\"}}]"), true))) {
+                return;
+            }
+        }
+    }
+}
+
+std::string request(const std::string& line, const std::string& token, const std::string& body = "") {
+    return line +
+           " HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\nContent-Type: "
+           "application/json\r\nAuthorization: Bearer " +
+           token + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
+// Sends one request over each connection, and again when `again`; with `read` it takes the answers.
+void ask(std::deque<Attacker>& attackers, const std::string& bytes, bool again, bool read) {
+    for (Attacker& attacker : attackers) {
+        attacker.send(bytes, read);
+    }
+    while (ends == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        for (Attacker& attacker : attackers) {
+            if ((read && !attacker.drain()) || (!read && attacker.closed()) ||
+                (again && !attacker.send(bytes, read))) {
+                attacker.connect();
+                attacker.send(bytes, read);
+            }
+        }
+    }
+}
+
+bool run(std::string_view kind, std::deque<Attacker>& attackers, const std::string& token,
+         const std::string& table, std::mt19937& random) {
+    if (kind == "deaf") {
+        be_deaf(attackers.front());
+    } else if (kind == "flood") {
+        flood(attackers.front());
+    } else if (kind == "garbage") {
+        send_garbage(attackers.front(), random);
+    } else if (kind == "patterns") {
+        match_patterns(attackers, table);
+    } else if (kind == "presence") {
+        track_presence(attackers);
+    } else if (kind == "dashboard") {
+        ask(attackers, request("GET /dashboard/script.js", token), true, true);
+    } else if (kind == "snapshots") {
+        ask(attackers, request("GET /realtime/v1/snapshot?table=" + table, token), false, false);
+    } else if (kind == "calls") {
+        const std::string body =
+            R"({"tenantId":"00000000-0000-4000-8000-000000000000","batchId":"held","items":[{"type":"sync","data":{}}]})";
+        ask(attackers,
+            request("POST /functions/v1/widget-realtime-enhanced?action=process_batch", token, body), false,
+            true);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+std::size_t sockets_of(std::string_view kind) {
+    return kind == "patterns"                       ? 10
+           : kind == "presence"                     ? 2
+           : kind == "snapshots"                    ? 60
+           : kind == "dashboard" || kind == "calls" ? 20
+                                                    : 1;
+}
+
 } // namespace
 
 int main(int argc, char** argv) {
     int port = 0;
-    std::string kind, token;
+    std::string kind, token, table = "events";
     for (int at = 1; at + 1 < argc; at += 2) {
         const std::string_view name = argv[at];
         if (name == "--port") {
@@ -185,32 +320,35 @@ int main(int argc, char** argv) {
             kind = argv[at + 1];
         } else if (name == "--token") {
             token = argv[at + 1];
+        } else if (name == "--table") {
+            table = argv[at + 1];
         }
-    }
-    if (port == 0 || (kind != "deaf" && kind != "flood" && kind != "garbage")) {
-        std::cerr << "hostile_client: see the head of its source\n";
-        return 2;
     }
     for (const int number : {SIGTERM, SIGINT}) {
         std::signal(number, [](int) { ends = 1; });
     }
-    Attacker attacker(port, token);
+    std::deque<Attacker> attackers;
+    for (std::size_t count = 0; count < sockets_of(kind); ++count) {
+        attackers.emplace_back(port, token);
+    }
     std::mt19937 random(1);
     while (ends == 0) {
-        if (!attacker.connect()) {
+        if (!connect_all(attackers)) {
             std::this_thread::sleep_for(std::chrono::milliseconds(100));
             continue;
         }
         // A network away: without it the kernel's work for both ends of a connection would be what is measured.
         std::this_thread::sleep_for(std::chrono::milliseconds(10));
-        if (kind == "deaf") {
-            be_deaf(attacker);
-        } else if (kind == "flood") {
-            flood(attacker);
-        } else {
-            send_garbage(attacker, random);
+        if (!run(kind, attackers, token, table, random)) {
+            std::cerr << "hostile_client: see the head of its source\n";
+            return 2;
         }
     }
-    std::cout << attacker.connects_ << " connections, " << attacker.sent_ << " bytes sent\n";
+    std::uint64_t connects = 0, sent = 0;
+    for (const Attacker& attacker : attackers) {
+        connects += attacker.connects_;
+        sent += attacker.sent_;
+    }
+    std::cout << connects << " connections, " << sent << " bytes sent\n";
     return 0;
 }

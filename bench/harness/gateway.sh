@@ -85,11 +85,14 @@ resident() { # PROCESS: in kB
     awk '/^VmRSS/ { print $2 }' "/proc/$1/status"
 }
 
+# More lines for the server's configuration.
+server_lines=()
+
 # The server may load wal2json, too: the peers of bench/changes read it.
 start_gateway() { # SQL
     PG_REALTIME_BIN=$(setup/stage "$folder/stage")
     export PG_REALTIME_BIN
-    setup/cluster start "$folder/cluster" "$(setup/cluster configuration | sed -n "s/^\(output_plugin_libraries = '.*\)'$/\1, wal2json'/p")" >&2
+    setup/cluster start "$folder/cluster" "$(setup/cluster configuration | sed -n "s/^\(output_plugin_libraries = '.*\)'$/\1, wal2json'/p")" "${server_lines[@]}" >&2
     eval "$(setup/cluster env "$folder/cluster")"
     "$PG_REALTIME_BIN/psql" -X -q -c 'CREATE DATABASE bench'
     "$PG_REALTIME_BIN/psql" -X -q -d bench -v ON_ERROR_STOP=1 -c "CREATE EXTENSION pg_realtime" \
