@@ -73,9 +73,12 @@ class PatternBudget {
             return account->has_room(now, seconds_ * in_a_second, seconds_);
         });
     }
+    // One pattern cannot be interrupted. What it takes beyond the measure is charged to its accounts alone, or a single one
+    // would use up what all others have for the change.
     void spend(const Accounts& accounts, double seconds) {
-        spent_ += seconds;
-        table_->spend(seconds);
+        const double shared = std::min(seconds, seconds_);
+        spent_ += shared;
+        table_->spend(shared);
         for (const Account& account : accounts) {
             account->spend(seconds);
         }

@@ -95,7 +95,7 @@ function filterOf(depth = 0) {
 }
 
 test(`random filters let through what the server selects (seed ${seed})`, async () => {
-  const stage = await Stage.start({ 'joins-per-second': 1000, 'messages-per-second': 1000 })
+  const stage = await Stage.start({ 'joins-per-second': 1000, 'messages-per-second': 1000, 'pattern-time': 1000 })
   const names = Object.keys(columns)
   stage.sql(`CREATE DOMAIN amount AS numeric CHECK (VALUE > -10); CREATE DOMAIN amount_again AS amount; CREATE DOMAIN label AS text;
     CREATE TABLE things (tenant_id uuid NOT NULL, id bigint NOT NULL, ${names.map((name) => `${name} ${columns[name][0]}`)}, PRIMARY KEY (tenant_id, id));

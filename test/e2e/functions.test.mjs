@@ -30,7 +30,7 @@ describe('a database that is slow', () => {
     stage.sql(`INSERT INTO orders VALUES ('${tenants[0]}', 1)`)
     for (const socket of [one, two]) await socket.find('postgres_changes')
     assert.equal((await stage.get('/healthz')).status, 200)
-    assert.equal((await stage.get('/realtime/v1/snapshot?table=orders', member(0))).status, 200, 'another connection to the database is free')
+    assert.equal((await stage.get('/realtime/v1/snapshot?table=orders', member(1))).status, 200, 'another connection to the database is free')
     assert.ok(!answered, 'all that was before the function was answered')
     const answer = await slow
     assert.equal(answer.status, 504)
@@ -44,7 +44,7 @@ describe('a database that is slow', () => {
   test('one caller with many slow requests does not take the places of others', async (context) => {
     const release = await lock(stage, 'realtime_connection_metrics', context)
     const many = Array.from({ length: 130 }, () => stage.post(collect, report, member(0)))
-    await waiting(2)
+    await waiting(1)
     const first = await Promise.race(many)
     assert.equal(first.status, 503)
     assert.equal(first.headers.get('retry-after'), '1')

@@ -225,7 +225,7 @@ SELECT public.try_start_alert_cooldown('$tenant'::uuid, 'slot'::text, 5);
 SELECT count(*) FROM public.claim_notifications(100, interval '1 minute');
 SELECT count(public.finish_notification(tenant_id, notification_id, true, NULL::text)) FROM public.notification_outbox;
 SELECT public.realtime_maintain_partitions(5);
-SELECT count(*) FROM public.purge_expired_data();
+SELECT count(*) FROM public.purge_expired_data(pg_catalog.now());
 CREATE TABLE public.administered (id int PRIMARY KEY, tenant_id uuid) PARTITION BY RANGE (id);
 SELECT public.realtime_add_table('public.administered'::regclass, 'tenant_id'::name, 'tenant'::text);
 SELECT count(*) FROM public.realtime_check_setup();
