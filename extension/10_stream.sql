@@ -1,6 +1,6 @@
 \echo Use "CREATE EXTENSION pg_realtime" to load this file. \quit
 
--- Whoever may create objects in the extension's schema must not get one of theirs into ours: PostgreSQL would prefer, say, an
+-- Objects that other roles create in the extension's schema must not get into ours: PostgreSQL would prefer, say, an
 -- operator there whose types fit better than those of its own. So the schema is named wherever an object of ours is meant.
 SET LOCAL search_path = pg_catalog, pg_temp;
 

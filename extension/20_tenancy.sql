@@ -96,7 +96,7 @@ AS $$
               ELSE COALESCE(tenant = ANY (@extschema@.realtime_writable_tenant_ids()), false) END
 $$;
 COMMENT ON FUNCTION @extschema@.realtime_session_acts_for(uuid) IS
-  'Whether the session may write for the tenant: as a caller who is member and more than a viewer; on nobody''s behalf, without claims, if it logged in as the gateway or a superuser.';
+  'Whether the session may write for the tenant. With claims: the caller is a member and more than a viewer. Without claims: the session logged in as the gateway or a superuser.';
 
 REVOKE ALL ON FUNCTION @extschema@.realtime_session_acts_for(uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION @extschema@.realtime_user_id(), @extschema@.realtime_tenant_ids(), @extschema@.realtime_writable_tenant_ids(),

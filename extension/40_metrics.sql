@@ -345,7 +345,7 @@ REVOKE ALL ON FUNCTION @extschema@.realtime_note_batch() FROM PUBLIC;
 CREATE TRIGGER realtime_note_batch AFTER INSERT OR UPDATE ON @extschema@.batch_processing_logs
   FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_note_batch();
 
--- It runs with the rights of whoever changes the table and reads nothing by SQL; only the counts are written with those of the
+-- It runs with the rights of the role that changes the table and reads nothing by SQL; only the counts are written with those of the
 -- extension's owner. Who may attach it to a table may count for any tenant.
 CREATE FUNCTION @extschema@.realtime_track_changes() RETURNS trigger
 LANGUAGE c SET search_path = pg_catalog, pg_temp

@@ -173,7 +173,7 @@ BEGIN
     IF $2 = 'replication_lag_seconds' THEN
       RAISE EXCEPTION 'metric "replication_lag_seconds" has no values in the database'
         USING ERRCODE = 'invalid_parameter_value', HINT = 'The gateway shows it among its own metrics; replication_lag_bytes is known here.';
-    -- Whoever has no right to the tenant learns nothing of its metrics.
+    -- A caller without a right to the tenant sees none of its metrics.
     ELSIF meant IS NOT NULL AND NOT (
          @extschema@.realtime_session_acts_for($1)
          AND (EXISTS (SELECT 1 FROM @extschema@.realtime_sample_rollups s WHERE s.metric = $2 AND s.resolution = 3600 AND ($1 IS NULL OR s.tenant_id = $1))

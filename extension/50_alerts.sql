@@ -3,7 +3,7 @@
 CREATE TYPE @extschema@.alert_severity AS ENUM ('info', 'low', 'medium', 'high', 'critical');
 COMMENT ON TYPE @extschema@.alert_severity IS 'How bad it is, least first.';
 CREATE TYPE @extschema@.alert_status AS ENUM ('firing', 'acknowledged', 'resolved');
-COMMENT ON TYPE @extschema@.alert_status IS 'firing; acknowledged: firing, and somebody takes care of it; resolved: over.';
+COMMENT ON TYPE @extschema@.alert_status IS 'firing; acknowledged: firing, and a user works on it; resolved: over.';
 CREATE TYPE @extschema@.alert_state AS ENUM ('inactive', 'pending', 'firing', 'recovering', 'no_data', 'error');
 COMMENT ON TYPE @extschema@.alert_state IS 'Where a rule stands for one subscription: pending waits for for_seconds, recovering for keep_firing_seconds; no_data and error are states of their own.';
 
@@ -408,7 +408,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.acknowledge_alert(uuid, text) IS
-  'Says that somebody takes care of an open alert: it does not escalate any more. Returns it; an error when the caller has no such open alert (P0002).';
+  'Marks an open alert as acknowledged: it does not escalate any more. Returns it; an error when the caller has no such open alert (P0002).';
 
 CREATE FUNCTION @extschema@.resolve_alert(id uuid, note text DEFAULT NULL) RETURNS @extschema@.alert_instances
 LANGUAGE plpgsql VOLATILE

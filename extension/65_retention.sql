@@ -51,7 +51,7 @@ DECLARE
 BEGIN
   SELECT n.nspname, c.relname INTO schema_name, table_name
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
-  -- Whoever may create tables in the schema may have one of the name: it is no partition, and keeps none from being made.
+  -- A user's table may have the name already: it is no partition, and does not keep the partition from being made.
   IF to_regclass(format('%I.%I', schema_name, left(table_name, 40) || suffix)) IS NOT NULL
      OR to_regtype(format('%I.%I', schema_name, left(table_name, 40) || suffix)) IS NOT NULL THEN
     suffix := suffix || '_' || left(md5(random()::text), 8);

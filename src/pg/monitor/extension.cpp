@@ -29,7 +29,7 @@ Installed installed() {
                     errhint("CREATE EXTENSION pg_realtime;")));
 }
 
-constexpr const char placeholder[] = "@extschema@";
+constexpr const char schema_token[] = "@extschema@";
 
 } // namespace
 
@@ -47,17 +47,17 @@ const char* extension_schema_name() {
 }
 
 const char* with_extension_schema(const char* text) {
-    const char* found = strstr(text, placeholder);
+    const char* found = strstr(text, schema_token);
     if (found == nullptr) {
         return text;
     }
     const char* schema = extension_schema_name();
     StringInfoData result;
     initStringInfo(&result);
-    for (; found != nullptr; found = strstr(text, placeholder)) {
+    for (; found != nullptr; found = strstr(text, schema_token)) {
         appendBinaryStringInfo(&result, text, static_cast<int>(found - text));
         appendStringInfoString(&result, schema);
-        text = found + strlen(placeholder);
+        text = found + strlen(schema_token);
     }
     appendStringInfoString(&result, text);
     return result.data;
