@@ -2,6 +2,7 @@
 
 #include "pg/monitor/operations.hpp"
 #include "pg/monitor/statement.hpp"
+#include "pg/monitor/subtransaction.hpp"
 
 namespace pg::monitor {
 
@@ -118,33 +119,12 @@ bool is_error_of_item(int sqlstate) {
 
 // Items first to last in one subtransaction. False when one failed: then nothing of them happened, and `error` says why.
 bool try_items(const Batch& batch, int first, int last, Outcome* outcomes, ErrorData** error) {
-    MemoryContext context = CurrentMemoryContext;
-    ResourceOwner owner = CurrentResourceOwner;
-    volatile bool done = false;
-    BeginInternalSubTransaction(nullptr);
-    MemoryContextSwitchTo(context);
-    PG_TRY();
-    {
+    *error = in_subtransaction(is_error_of_item, [&] {
         for (int index = first; index <= last; ++index) {
             outcomes[index].result = work_on(batch, index, &outcomes[index].type);
         }
-        ReleaseCurrentSubTransaction();
-        done = true;
-    }
-    PG_CATCH();
-    {
-        MemoryContextSwitchTo(context);
-        *error = CopyErrorData();
-        FlushErrorState();
-        RollbackAndReleaseCurrentSubTransaction();
-    }
-    PG_END_TRY();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-    if (!done && !is_error_of_item((*error)->sqlerrcode)) {
-        ReThrowError(*error);
-    }
-    return done;
+    });
+    return *error == nullptr;
 }
 
 Outcome* work_on_all(const Batch& batch) {

@@ -10,6 +10,7 @@
 #include "pg/guard.hpp"
 #include "pg/monitor/statement.hpp"
 #include "pg/monitor/store.hpp"
+#include "pg/monitor/subtransaction.hpp"
 #include "pg/owned.hpp"
 
 namespace pg::monitor {
@@ -99,13 +100,7 @@ bool is_error_of_rows(int sqlstate) {
 // In a subtransaction. False when an error of the rows has undone it.
 bool write(Work& work, const core::Announcement& announcement, const core::Outgoing& outgoing,
            const metric::Timeline& timeline, ErrorData** error) {
-    MemoryContext context = CurrentMemoryContext;
-    ResourceOwner owner = CurrentResourceOwner;
-    volatile bool done = false;
-    BeginInternalSubTransaction(nullptr);
-    MemoryContextSwitchTo(context);
-    PG_TRY();
-    {
+    *error = in_subtransaction(is_error_of_rows, [&] {
         const int nest_level = NewGUCNestLevel();
         (void)set_config_option("lock_timeout",
                                 work.waits < most_long_waits ? longest_wait_for_locks : short_wait_for_locks,
@@ -113,26 +108,11 @@ bool write(Work& work, const core::Announcement& announcement, const core::Outgo
         write_announcement(announcement, timeline);
         write_outgoing(outgoing, timeline);
         AtEOXact_GUC(true, nest_level);
-        ReleaseCurrentSubTransaction();
-        done = true;
-    }
-    PG_CATCH();
-    {
-        MemoryContextSwitchTo(context);
-        *error = CopyErrorData();
-        FlushErrorState();
-        RollbackAndReleaseCurrentSubTransaction();
-    }
-    PG_END_TRY();
-    MemoryContextSwitchTo(context);
-    CurrentResourceOwner = owner;
-    if (!done && !is_error_of_rows((*error)->sqlerrcode)) {
-        ReThrowError(*error);
-    }
-    if (!done && (*error)->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE) {
+    });
+    if (*error != nullptr && (*error)->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE) {
         work.waits += 1;
     }
-    return done;
+    return *error == nullptr;
 }
 
 // The results of these keys; by halves when they cannot be stored together, so that only those fail that have to.
