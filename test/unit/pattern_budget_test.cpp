@@ -26,6 +26,11 @@ TEST(PatternBudget, IsOneOfEachAddressAndUserOfTheTableAndOfTheChange) {
     EXPECT_TRUE(budget.has_room({other}, 0));
     EXPECT_TRUE(budget.has_room({address, user}, 0.1)) << "five times as much in a second";
     budget.spend({other}, 0.03);
+    EXPECT_TRUE(budget.change_has_room(0)) << "one pattern takes no more of what all have than the measure";
+    const auto third = budget.account("address c", 0);
+    budget.spend({third}, 0.01);
+    EXPECT_TRUE(budget.change_has_room(0));
+    budget.spend({third}, 0.01);
     EXPECT_FALSE(budget.change_has_room(0)) << "four times as much for all clients";
     budget.begin(1, 0.01);
     EXPECT_FALSE(budget.change_has_room(0)) << "the table has had it";
