@@ -6,6 +6,7 @@ CREATE TABLE @extschema@.realtime_worker_state (
   last_pass_at timestamptz,
   last_check_at timestamptz,
   clock_offset bigint NOT NULL DEFAULT 0,
+  largest_clock_offset bigint NOT NULL DEFAULT 0,
   purge_clock timestamptz
 );
 COMMENT ON TABLE @extschema@.realtime_worker_state IS 'One row: how often a pass stored something, so that a process notices when another one did.';
@@ -14,6 +15,7 @@ COMMENT ON COLUMN @extschema@.realtime_worker_state.generation IS 'Rises with ev
 COMMENT ON COLUMN @extschema@.realtime_worker_state.last_pass_at IS 'When a pass last stored something.';
 COMMENT ON COLUMN @extschema@.realtime_worker_state.last_check_at IS 'When everything was last checked.';
 COMMENT ON COLUMN @extschema@.realtime_worker_state.clock_offset IS 'By how many microseconds the time that alerts are judged by is ahead of the clock, because the clock was set back (negative: forward); 0 when it never was.';
+COMMENT ON COLUMN @extschema@.realtime_worker_state.largest_clock_offset IS 'The largest clock_offset that was ever stored: rows that are recent may show times of the clock that are so much earlier.';
 COMMENT ON COLUMN @extschema@.realtime_worker_state.purge_clock IS 'The time as of which data was last purged.';
 INSERT INTO @extschema@.realtime_worker_state DEFAULT VALUES;
 

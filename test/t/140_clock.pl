@@ -108,6 +108,23 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM realtime_connection_metric
 is($node->safe_psql('postgres', 'SELECT sum(errors) FROM realtime_metric_rollups WHERE resolution = 3600'), 160, 'nor what followed from it');
 set_clock(0);
 wait_for_checks('set right again: checks go on');
+
+# A breach by the right clock, its end while the clock is three days behind.
+$node->safe_psql('postgres',
+	"INSERT INTO alert_rules (tenant_id, rule_id, metric, aggregation, threshold_value, cooldown_minutes, window_seconds) VALUES ('$tenant', 'load', 'load', 'last', 10, 0, 600)");
+sub sample { my ($value) = @_; $node->safe_psql('postgres', "INSERT INTO realtime_metric_samples (tenant_id, subscription_type, metric, value) VALUES ('$tenant', 'orders', 'load', $value)"); return; }
+sample(50);
+wait_for_alerts('load', '1|1', 'a breach by the right clock');
+set_clock(-86400 * 3);
+wait_for_checks('set back three days: checks go on');
+sample(1);
+wait_for_alerts('load', '1|0', 'its end is seen');
+set_clock(0);
+wait_for_checks('set right again: checks go on');
+$node->stop;
+with_clock(sub { $node->start });
+wait_for_checks('after a restart');
+is(alerts('load'), '1|0', 'what was said while the clock was behind still counts');
 unlike(slurp_file($node->logfile), qr/pass of pg_realtime failed|PANIC|TRAP/, 'no pass failed');
 $node->stop;
 done_testing();

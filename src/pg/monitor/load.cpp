@@ -121,9 +121,8 @@ core::Watch* watch_of(core::Engine& engine, const core::Uuid& id, std::string_vi
                : &engine.watch(tenant, subscription);
 }
 
-void load_data(core::Engine& engine) {
+void load_data(core::Engine& engine, metric::Time largest_offset) {
     const metric::Time now = engine.timeline().now();
-    const metric::Time offset = engine.timeline().offset();
     metric::Time newest = metric::never;
     for_each_row<PositionRow>(
         load_positions, nullptr, nullptr,
@@ -191,10 +190,10 @@ void load_data(core::Engine& engine) {
 
     const metric::Time kept[] = {limits.keep_fine, limits.keep_minutes, limits.keep_hours};
     for (Size index = 0; index < lengthof(kept); ++index) {
-        // Rows that were written under other offsets have other times of the wall clock.
-        const metric::Time slack = offset == 0 ? 0 : std::max<metric::Time>(offset, 0) + 24 * metric::hour;
-        Datum arguments[2] = {Int32GetDatum(metric::resolutions[index]),
-                              TimestampTzGetDatum(now - kept[index] - slack)};
+        // What was written while the clock was set back shows times that are as much earlier.
+        Datum arguments[2] = {
+            Int32GetDatum(metric::resolutions[index]),
+            TimestampTzGetDatum(now - kept[index] - std::max<metric::Time>(largest_offset, 0))};
         for_each_row<BucketRow>(
             load_buckets, arguments, nullptr,
             [](const Row& row) {
@@ -317,7 +316,7 @@ Model& current_model(const ModelState& state, metric::Clocks clocks, bool* fresh
     Model loading = model;
     loading.engine = engine;
     engine->begin(clocks, state.clock_offset);
-    load_data(*engine);
+    load_data(*engine, state.largest_clock_offset);
     reload_configuration(loading, nullptr);
     // Not before everything is there: an error on the way leaves no half a model behind.
     model.engine = engine;

@@ -24,6 +24,7 @@ struct Model {
 struct ModelState {
     int64 generation;
     metric::Time clock_offset;
+    metric::Time largest_clock_offset; // under which any row was written
 };
 
 // The model at the time of the clocks, loaded anew when the generation is not its own. `fresh` says whether it was.

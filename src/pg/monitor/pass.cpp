@@ -20,11 +20,13 @@ namespace {
 
 constexpr int64 no_generation = -1;
 
-Statement read_generation{"SELECT generation, clock_offset FROM @extschema@.realtime_worker_state", {}};
+Statement read_generation{
+    "SELECT generation, clock_offset, largest_clock_offset FROM @extschema@.realtime_worker_state", {}};
 
 Statement raise_generation{
     "UPDATE @extschema@.realtime_worker_state SET generation = generation + 1, last_pass_at = $1,"
-    "       last_check_at = CASE WHEN $2 THEN $1 ELSE last_check_at END, clock_offset = $3",
+    "       last_check_at = CASE WHEN $2 THEN $1 ELSE last_check_at END, clock_offset = $3,"
+    "       largest_clock_offset = greatest(largest_clock_offset, $3)",
     {"timestamptz", "bool", "int8"}};
 
 Statement read_lag{
@@ -170,7 +172,8 @@ PassResult run_pass(const PassOrder& order) {
                         errmsg("table realtime_worker_state is empty"),
                         errhint("INSERT INTO realtime_worker_state DEFAULT VALUES;")));
     }
-    const ModelState state{Row(SPI_tuptable, 0).bigint(1), Row(SPI_tuptable, 0).bigint(2)};
+    const ModelState state{Row(SPI_tuptable, 0).bigint(1), Row(SPI_tuptable, 0).bigint(2),
+                           Row(SPI_tuptable, 0).bigint(3)};
     bool fresh = false;
     Model& model = current_model(state, clocks, &fresh);
     // Until the end of this pass the model is between two states; after an error it is not believed any more.
