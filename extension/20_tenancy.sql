@@ -44,7 +44,7 @@ CREATE INDEX tenant_memberships_user ON @extschema@.tenant_memberships (user_id,
 CREATE TABLE @extschema@.tenant_settings (
   tenant_id uuid PRIMARY KEY,
   metrics_retention interval NOT NULL DEFAULT '30 days' CHECK (metrics_retention > '0' AND metrics_retention <= '30 days'),
-  alert_retention interval NOT NULL DEFAULT '365 days' CHECK (alert_retention > '0'),
+  alert_retention interval NOT NULL DEFAULT '365 days' CHECK (alert_retention > '0' AND alert_retention <= '100 years'),
   max_alert_rules integer NOT NULL DEFAULT 1000 CHECK (max_alert_rules BETWEEN 0 AND 10000),
   time_zone text NOT NULL DEFAULT 'UTC' CHECK (length(time_zone) <= 255),
   updated_at timestamptz NOT NULL DEFAULT now()

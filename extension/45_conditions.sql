@@ -159,7 +159,7 @@ COMMENT ON FUNCTION @extschema@.realtime_nearest_name(text, text[]) IS
   'Of these names the one that takes the fewest edits, if it takes no more than a third of the letters; NULL when none is so near.';
 REVOKE ALL ON FUNCTION @extschema@.realtime_nearest_name(text, text[]) FROM PUBLIC;
 
-CREATE FUNCTION @extschema@.realtime_check_signal(tenant uuid, metric text, aggregation text) RETURNS void
+CREATE FUNCTION @extschema@.realtime_check_signal(tenant uuid, metric text, aggregation text, is_restored boolean) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -173,8 +173,8 @@ BEGIN
     IF $2 = 'replication_lag_seconds' THEN
       RAISE EXCEPTION 'metric "replication_lag_seconds" has no values in the database'
         USING ERRCODE = 'invalid_parameter_value', HINT = 'The gateway shows it among its own metrics; replication_lag_bytes is known here.';
-    -- A caller without a right to the tenant sees none of its metrics.
-    ELSIF meant IS NOT NULL AND NOT (
+    -- A dump has no values of metrics. A caller without a right to the tenant sees none of its metrics.
+    ELSIF meant IS NOT NULL AND NOT $4 AND NOT (
          @extschema@.realtime_session_acts_for($1)
          AND (EXISTS (SELECT 1 FROM @extschema@.realtime_sample_rollups s WHERE s.metric = $2 AND s.resolution = 3600 AND ($1 IS NULL OR s.tenant_id = $1))
               OR EXISTS (SELECT 1 FROM @extschema@.realtime_metric_samples s
@@ -189,9 +189,9 @@ BEGIN
   END IF;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.realtime_check_signal(uuid, text, text) IS
-  'Raises an error when the aggregation means nothing for the metric (22023), or when there is no such metric, no value of that name, and a metric of nearly that name (42704).';
-REVOKE ALL ON FUNCTION @extschema@.realtime_check_signal(uuid, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION @extschema@.realtime_check_signal(uuid, text, text, boolean) IS
+  'Raises an error when the aggregation means nothing for the metric (22023), or when there is no such metric, no value of that name, and a metric of nearly that name (42704; not for a rule that comes from a dump).';
+REVOKE ALL ON FUNCTION @extschema@.realtime_check_signal(uuid, text, text, boolean) FROM PUBLIC;
 
 -- For the worker: a rule that came past the trigger must not end a pass.
 CREATE FUNCTION @extschema@.realtime_readable_conditions(conditions jsonb)

@@ -241,12 +241,31 @@ $$;
 COMMENT ON FUNCTION @extschema@.realtime_silence_active(@extschema@.alert_silences, timestamptz) IS 'Whether a silence mutes at that time.';
 REVOKE ALL ON FUNCTION @extschema@.realtime_silence_active(@extschema@.alert_silences, timestamptz) FROM PUBLIC;
 
+-- For the worker: a time zone that a newer system does not know any more must not end a pass.
+CREATE FUNCTION @extschema@.realtime_silence_mutes(silence @extschema@.alert_silences, at timestamptz) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RETURN @extschema@.realtime_silence_active(silence, at);
+EXCEPTION WHEN data_exception THEN
+  RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.realtime_silence_mutes(@extschema@.alert_silences, timestamptz) IS
+  'Whether a silence mutes at that time; NULL when its time zone is not known any more.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_silence_mutes(@extschema@.alert_silences, timestamptz) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@.realtime_check_time_zone_of_row() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   PERFORM now() AT TIME ZONE NEW.time_zone;
+  -- A process remembers each zone that it has met, and with an offset in its name there are millions: only those of the list.
+  IF NEW.time_zone ~ '[0-9]' AND NOT EXISTS (SELECT 1 FROM pg_timezone_names z WHERE lower(z.name) = lower(NEW.time_zone)) THEN
+    RAISE invalid_parameter_value;
+  END IF;
   RETURN NEW;
 EXCEPTION WHEN invalid_parameter_value THEN
   RAISE EXCEPTION 'time zone "%" is not known', NEW.time_zone
@@ -293,6 +312,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   operators constant text[] := ARRAY['>', '>=', '<', '<=', '=', '!=', 'between', 'outside'];
+  is_restored constant boolean := TG_OP = 'INSERT' AND NEW.created_at < now() - interval '1 minute';
   all_aggregations constant text[] := ARRAY['default', 'avg', 'min', 'max', 'sum', 'count', 'rate', 'p50', 'p90', 'p95', 'p99', 'last'];
   most integer;
 BEGIN
@@ -320,10 +340,10 @@ BEGIN
                               format('Valid is: %s.', array_to_string(all_aggregations, ', ')));
     END IF;
     IF NEW.metric ~ '^[a-z][a-z0-9_]{0,62}$' THEN -- the CHECK refuses others
-      PERFORM @extschema@.realtime_check_signal(NEW.tenant_id, NEW.metric, NEW.aggregation);
+      PERFORM @extschema@.realtime_check_signal(NEW.tenant_id, NEW.metric, NEW.aggregation, is_restored);
     END IF;
     IF NEW.conditions IS NOT NULL THEN
-      PERFORM @extschema@.realtime_check_signal(NEW.tenant_id, c.metric, c.aggregation)
+      PERFORM @extschema@.realtime_check_signal(NEW.tenant_id, c.metric, c.aggregation, is_restored)
          FROM @extschema@.realtime_alert_conditions(NEW.conditions) c WHERE c.kind = 'leaf';
     END IF;
   END IF;

@@ -49,6 +49,40 @@ CREATE TRIGGER realtime_touch_updated_at BEFORE UPDATE ON @extschema@.notificati
 CREATE TRIGGER realtime_check_time_zone BEFORE INSERT OR UPDATE OF time_zone ON @extschema@.notification_preferences
   FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_check_time_zone_of_row();
 
+CREATE FUNCTION @extschema@.realtime_check_preference() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  most_of_user constant integer := 50;
+  most_of_tenant constant integer := 1000;
+BEGIN
+  -- Values of other tables might be of types whose casts and operators are a user's code.
+  IF TG_RELID <> '@extschema@.notification_preferences'::regclass THEN
+    RAISE EXCEPTION 'function "realtime_check_preference" belongs to table notification_preferences only' USING ERRCODE = 'trigger_protocol_violated';
+  END IF;
+  IF @extschema@.realtime_session_acts_for(NULL::uuid) THEN
+    RETURN NEW;
+  END IF;
+  -- The worker writes a notification for each of them when an alert fires.
+  IF (SELECT count(*) FROM (SELECT 1 FROM @extschema@.notification_preferences p
+                             WHERE p.tenant_id = NEW.tenant_id AND p.user_id = NEW.user_id AND p.preference_id <> NEW.preference_id LIMIT most_of_user) p) >= most_of_user THEN
+    RAISE EXCEPTION 'user has % notification preferences already', most_of_user
+      USING ERRCODE = 'program_limit_exceeded', HINT = 'Update or delete some of them.';
+  END IF;
+  IF (SELECT count(*) FROM (SELECT 1 FROM @extschema@.notification_preferences p
+                             WHERE p.tenant_id = NEW.tenant_id AND p.preference_id <> NEW.preference_id LIMIT most_of_tenant) p) >= most_of_tenant THEN
+    RAISE EXCEPTION 'tenant has % notification preferences already', most_of_tenant
+      USING ERRCODE = 'program_limit_exceeded', HINT = 'Update or delete some of them.';
+  END IF;
+  RETURN NEW;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.realtime_check_preference() IS 'Trigger of notification_preferences: refuses more preferences than a user or a tenant may have.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_check_preference() FROM PUBLIC;
+CREATE TRIGGER realtime_check_preference BEFORE INSERT OR UPDATE OF tenant_id, user_id, preference_id ON @extschema@.notification_preferences
+  FOR EACH ROW EXECUTE FUNCTION @extschema@.realtime_check_preference();
+
 CREATE TABLE @extschema@.notification_outbox (
   tenant_id uuid NOT NULL,
   notification_id uuid NOT NULL DEFAULT pg_catalog.gen_random_uuid(),

@@ -67,6 +67,7 @@ CREATE FUNCTION @extschema@.realtime_maintain_partitions(spans_ahead integer DEF
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET timezone = 'UTC'
+SET lock_timeout = '2s'
 AS $$
 DECLARE
   furthest constant integer := 31;
@@ -118,6 +119,16 @@ COMMENT ON FUNCTION @extschema@.realtime_maintain_partitions(integer) IS
 REVOKE ALL ON FUNCTION @extschema@.realtime_maintain_partitions(integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION @extschema@.realtime_maintain_partitions(integer) TO realtime_gateway;
 
+CREATE FUNCTION @extschema@.realtime_bounded_interval(kept interval) RETURNS interval
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT make_interval(secs => least(greatest(extract(epoch FROM kept), 0), 3155760000)::double precision)
+$$;
+COMMENT ON FUNCTION @extschema@.realtime_bounded_interval(interval) IS
+  'An interval in seconds, from none to 100 years. Ten thousand years less nearly as many days are no longer than a month, and cannot be subtracted from a time.';
+REVOKE ALL ON FUNCTION @extschema@.realtime_bounded_interval(interval) FROM PUBLIC;
+
 CREATE FUNCTION @extschema@.purge_expired_data(as_of timestamptz DEFAULT pg_catalog.now()) RETURNS TABLE (relation text, partitions_dropped bigint, rows_deleted bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -133,7 +144,7 @@ DECLARE
 BEGIN
   as_of := least(as_of, now());
   FOR partitioned IN SELECT * FROM @extschema@.realtime_partitioned_tables() LOOP
-    relation := partitioned.relation::text;
+    relation := (SELECT c.relname FROM pg_class c WHERE c.oid = partitioned.relation);
     partitions_dropped := 0;
     rows_deleted := 0;
     FOR part IN
@@ -142,31 +153,39 @@ BEGIN
         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
        WHERE i.inhparent = partitioned.relation
     LOOP
-      IF part.range_end <= as_of - partitioned.keep THEN
-        BEGIN
-          EXECUTE format('ALTER EXTENSION pg_realtime DROP TABLE %s', part.relation);
-          EXECUTE format('DROP TABLE %s', part.relation);
-          partitions_dropped := partitions_dropped + 1;
-        EXCEPTION
-          WHEN lock_not_available THEN
-            NULL; -- somebody reads it; the next round will get it
-          WHEN dependent_objects_still_exist THEN
-            -- A view or a column of a user is made of it. That must not keep data for longer, and is not ours to drop.
-            EXECUTE format('DELETE FROM ONLY %s', part.relation);
-            GET DIAGNOSTICS removed = ROW_COUNT;
-            rows_deleted := rows_deleted + removed;
-        END;
-      ELSIF part.range_end IS NULL THEN
-        EXECUTE format('DELETE FROM %s WHERE %I < $1 - %L::interval', part.relation, partitioned.partition_column, partitioned.keep) USING as_of;
-        GET DIAGNOSTICS removed = ROW_COUNT;
-        rows_deleted := rows_deleted + removed;
-      END IF;
+      BEGIN
+        IF part.range_end <= as_of - partitioned.keep THEN
+          BEGIN
+            EXECUTE format('ALTER EXTENSION pg_realtime DROP TABLE %s', part.relation);
+            EXECUTE format('DROP TABLE %s', part.relation);
+            partitions_dropped := partitions_dropped + 1;
+          EXCEPTION
+            WHEN lock_not_available THEN
+              NULL; -- somebody reads it; the next round will get it
+            WHEN dependent_objects_still_exist THEN
+              -- A view or a column of a user is made of it. That must not keep data for longer, and is not ours to drop.
+              EXECUTE format('DELETE FROM ONLY %s', part.relation);
+              GET DIAGNOSTICS removed = ROW_COUNT;
+              rows_deleted := rows_deleted + removed;
+          END;
+        ELSIF part.range_end IS NULL THEN
+          EXECUTE format('DELETE FROM %s WHERE %I < $1 - %L::interval', part.relation, partitioned.partition_column, partitioned.keep) USING as_of;
+          GET DIAGNOSTICS removed = ROW_COUNT;
+          rows_deleted := rows_deleted + removed;
+        END IF;
+      EXCEPTION WHEN OTHERS THEN
+        RAISE WARNING 'could not purge partition "%": %', part.relation, SQLERRM;
+      END;
     END LOOP;
     IF partitioned.keep <= interval '30 days' THEN
-      EXECUTE format('DELETE FROM %s m USING @extschema@.tenant_settings s WHERE s.tenant_id = m.tenant_id AND s.metrics_retention < %L::interval'
-                     ' AND m.%I < $1 - s.metrics_retention', partitioned.relation, partitioned.keep, partitioned.partition_column) USING as_of;
-      GET DIAGNOSTICS removed = ROW_COUNT;
-      rows_deleted := rows_deleted + removed;
+      BEGIN
+        EXECUTE format('DELETE FROM %s m USING @extschema@.tenant_settings s WHERE s.tenant_id = m.tenant_id AND s.metrics_retention < %L::interval'
+                       ' AND m.%I < $1 - @extschema@.realtime_bounded_interval(s.metrics_retention)', partitioned.relation, partitioned.keep, partitioned.partition_column) USING as_of;
+        GET DIAGNOSTICS removed = ROW_COUNT;
+        rows_deleted := rows_deleted + removed;
+      EXCEPTION WHEN OTHERS THEN
+        RAISE WARNING 'could not purge table "%": %', relation, SQLERRM;
+      END;
     END IF;
     RETURN NEXT;
   END LOOP;
@@ -180,11 +199,16 @@ BEGIN
       ('alert_cooldowns', 'DELETE FROM @extschema@.alert_cooldowns WHERE started_at < $1 - interval ''366 days'''),
       ('alert_silences', 'DELETE FROM @extschema@.alert_silences WHERE ends_at < $1 - interval ''1 year'''),
       ('alert_instances', 'DELETE FROM @extschema@.alert_instances a WHERE a.status = ''resolved'' AND a.resolved_at < $1'
-         ' - COALESCE((SELECT s.alert_retention FROM @extschema@.tenant_settings s WHERE s.tenant_id = a.tenant_id), interval ''365 days'')'),
+         ' - COALESCE((SELECT @extschema@.realtime_bounded_interval(s.alert_retention) FROM @extschema@.tenant_settings s WHERE s.tenant_id = a.tenant_id), interval ''365 days'')'),
       ('notification_outbox', 'DELETE FROM @extschema@.notification_outbox o WHERE o.created_at < $1 - interval ''30 days''')
   LOOP
-    EXECUTE statement USING as_of;
-    GET DIAGNOSTICS rows_deleted = ROW_COUNT;
+    BEGIN
+      EXECUTE statement USING as_of;
+      GET DIAGNOSTICS rows_deleted = ROW_COUNT;
+    EXCEPTION WHEN OTHERS THEN
+      rows_deleted := 0;
+      RAISE WARNING 'could not purge table "%": %', relation, SQLERRM;
+    END;
     RETURN NEXT;
   END LOOP;
 END

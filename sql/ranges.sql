@@ -18,6 +18,16 @@ SELECT pg_temp.answer(p) FROM unnest(ARRAY['{"healthData": {"connectionCount": 2
 SELECT process_batch('{"tenantId": "a0000000-0000-4000-8000-000000000001", "items": [{"type": "bulk_update", "data": {"connectionMetrics":
   {"connectionId": "c", "subscriptionType": "s", "metrics": {"errorCount": 9223372036854775807}}}}, {"type": "sync", "data": {"healthStatus": {"subscriptionType": "s", "avgLatencyMs": 1e300}}}]}')
   #> '{results}' #>> '{}' LIKE '%must be an integer between 0 and 9007199254740992%must be a number between 0 and 1000000000000%';
+-- A time zone with an offset of its own is none: a process would remember each of them.
+CREATE FUNCTION pg_temp.zone(name text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  INSERT INTO alert_silences (tenant_id, ends_at, weekdays, time_zone) VALUES ('a0000000-0000-4000-8000-000000000001', now() + interval '1 day', '{1}', name);
+  RETURN 'taken';
+EXCEPTION WHEN invalid_parameter_value THEN
+  RETURN SQLERRM;
+END $$;
+SELECT pg_temp.zone(z) FROM unnest(ARRAY['UTC', 'europe/berlin', 'Etc/GMT+5', 'CET', 'AAA1:02:03', '<+01>-1', '+02:00', 'Nowhere']) z;
+DELETE FROM alert_silences;
 -- A member who writes into the tables.
 CREATE ROLE ranges_member; GRANT realtime_writer TO ranges_member;
 INSERT INTO tenant_memberships (tenant_id, user_id) VALUES (:one, '00000000-0000-4000-8000-000000000001');
@@ -28,8 +38,14 @@ BEGIN
 EXCEPTION WHEN check_violation THEN
   RETURN regexp_replace(SQLERRM, '.*constraint', 'constraint');
 END $$;
+INSERT INTO notification_preferences (tenant_id, user_id, channel) SELECT :one, gen_random_uuid(), 'in_app' FROM generate_series(1, 1000);
 SET ROLE ranges_member;
 SET request.jwt.claims = '{"sub": "00000000-0000-4000-8000-000000000001"}';
+INSERT INTO notification_preferences (tenant_id, channel) VALUES (:one, 'in_app');
+RESET ROLE; DELETE FROM notification_preferences; SET ROLE ranges_member;
+INSERT INTO notification_preferences (tenant_id, channel) SELECT :one, 'in_app' FROM generate_series(1, 50);
+INSERT INTO notification_preferences (tenant_id, channel) VALUES (:one, 'in_app');
+DELETE FROM notification_preferences;
 SELECT pg_temp.refused(format('INSERT INTO realtime_connection_metrics (tenant_id, subscription_type, connection_id, %s) VALUES (%L, ''s'', ''c'', %L)', c, :one, v))
   FROM (VALUES ('connection_count', '2147483647'), ('total_messages_received', '9223372036854775807'), ('total_messages_sent', '9007199254740993'), ('error_count', '-1'),
                ('bytes_transferred', '9223372036854775807'), ('avg_response_time_ms', '1e308'), ('cpu_usage', 'infinity'), ('memory_usage', 'NaN')) t(c, v);

@@ -51,7 +51,8 @@ class Pool::Worker final : public Link {
                      {"connect_timeout", "10"},
                      {"client_encoding", "UTF8"},
                      {"options", "-c statement_timeout=" + std::to_string(pool_.config_.query_timeout) +
-                                     " -c idle_in_transaction_session_timeout=60s -c timezone=UTC"}});
+                                     " -c idle_in_transaction_session_timeout=60s -c idle_session_timeout=0"
+                                     " -c timezone=UTC"}});
         } else if (connecting_ && now - began_ > 15) {
             const std::string why = too_slow();
             disconnect();

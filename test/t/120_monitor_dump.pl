@@ -33,6 +33,9 @@ INSERT INTO realtime_health_status (tenant_id, subscription_type, status, error_
 INSERT INTO realtime_metric_samples (tenant_id, subscription_type, metric, value) VALUES ('$tenant', 'orders', 'load', 50);
 INSERT INTO realtime_connection_metrics (tenant_id, subscription_type, connection_id, total_messages_received) VALUES ('$tenant', 'orders', 'c', 150);
 SQL
+# A metric of the user's whose name is nearly that of a built-in one: its values, which let the rule be made, are not dumped.
+$node->safe_psql('before', "INSERT INTO realtime_metric_samples (tenant_id, subscription_type, metric, value) VALUES ('$tenant', 'orders', 'gpu_usage', 5)");
+$node->safe_psql('before', "INSERT INTO alert_rules (tenant_id, rule_id, metric, threshold_value, created_at) VALUES ('$tenant', 'near', 'gpu_usage', 10, now() - interval '1 hour')");
 ok($node->poll_query_until('before', "SELECT count(*) = 1 FROM alert_instances WHERE rule_id = 'high' AND status = 'firing'"), 'an alert fires');
 ok($node->poll_query_until('before', 'SELECT count(*) = 1 FROM realtime_connections'), 'and the connection is stored');
 

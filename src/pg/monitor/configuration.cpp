@@ -12,6 +12,7 @@
 #include "pg/monitor/portions.hpp"
 #include "pg/monitor/rule_row.hpp"
 #include "pg/monitor/statement.hpp"
+#include "pg/monitor/subtransaction.hpp"
 #include "pg/owned.hpp"
 
 namespace pg::monitor {
@@ -39,7 +40,9 @@ Statement read_conditions{"SELECT r.tenant_id, r.rule_id, " PG_REALTIME_CONDITIO
 Statement read_silences{
     "SELECT s.tenant_id, s.rule_id, s.subscription_type, s.weekdays IS NOT NULL OR "
     "s.window_start IS NOT NULL,"
-    "       @extschema@.realtime_silence_active(s, $2), s.starts_at, s.ends_at"
+    "       (s.weekdays IS NOT NULL OR s.window_start IS NOT NULL) AND "
+    "@extschema@.realtime_silence_mutes(s, $2),"
+    "       s.starts_at, s.ends_at, s.time_zone"
     "  FROM @extschema@.alert_silences s WHERE s.ends_at > $2 AND ($1 IS NULL OR s.tenant_id = $1)",
     {"uuid", "timestamptz"}};
 
@@ -239,14 +242,26 @@ void write_quarantine(const Reading& reading, TimestampTz now) {
         push_text(errors, rule.error.data(), rule.error.size());
     }
     Datum arguments[] = {array_of(tenants), array_of(rules), array_of(errors), TimestampTzGetDatum(now)};
-    PushActiveSnapshot(GetTransactionSnapshot());
     pass_is_writing = true;
+    ErrorData* error = nullptr;
     PG_TRY();
-    { run(quarantine, arguments, nullptr, false); }
+    {
+        error = in_subtransaction(is_error_of_rows, [&] {
+            with_lock_timeout("250ms", [&] {
+                PushActiveSnapshot(GetTransactionSnapshot());
+                run(quarantine, arguments, nullptr, false);
+                PopActiveSnapshot();
+            });
+        });
+    }
     PG_FINALLY();
     { pass_is_writing = false; }
     PG_END_TRY();
-    PopActiveSnapshot();
+    if (error != nullptr) {
+        ereport(LOG,
+                (errmsg("could not note in alert_rules why rules are not evaluated: %s", error->message)));
+        FreeErrorData(error);
+    }
 }
 
 void read_all_rules(Reading& reading, Datum* arguments, const char* nulls) {
@@ -254,6 +269,27 @@ void read_all_rules(Reading& reading, Datum* arguments, const char* nulls) {
                           [&](const RuleRow& row) { reading.add(row); });
     for_each_row<ConditionRow>(read_conditions, arguments, nulls, condition_of,
                                [&](const ConditionRow& row) { reading.add(row); });
+}
+
+void say_once_that_a_time_zone_is_unknown(const Row& row) {
+    static bool said = false;
+    if (!said) {
+        said = true;
+        const std::string_view zone = row.text(8);
+        ereport(LOG, (errmsg("pg_realtime ignores a silence because its time zone \"%.*s\" is not known",
+                             static_cast<int>(zone.size()), zone.data()),
+                      errhint("Update column time_zone of alert_silences; view pg_timezone_names lists those "
+                              "that are known.")));
+    }
+}
+
+SilenceRow silence_of(const Row& row) {
+    const bool is_known = !row.is_null(5);
+    if (!is_known) {
+        say_once_that_a_time_zone_is_unknown(row);
+    }
+    return {row.uuid(1), text_at(row, 2), text_at(row, 3), row.boolean(4), is_known && row.boolean(5),
+            row.time(6), row.time(7)};
 }
 
 void reload_silences(core::Engine& engine, Datum* arguments, const char* nulls, const core::Uuid* only,
@@ -265,25 +301,19 @@ void reload_silences(core::Engine& engine, Datum* arguments, const char* nulls, 
             }
         }
     });
-    for_each_row<SilenceRow>(
-        read_silences, arguments, nulls,
-        [](const Row& row) {
-            return SilenceRow{row.uuid(1),    text_at(row, 2), text_at(row, 3), row.boolean(4),
-                              row.boolean(5), row.time(6),     row.time(7)};
-        },
-        [&](const SilenceRow& row) {
-            core::Tenant& tenant = engine.tenant(row.tenant);
-            core::Silence silence{row.rule_id.optional(), row.subscription_type.optional(), row.starts_at,
-                                  row.ends_at};
-            if (row.recurring) {
-                silence.recurring = true;
-                silence.starts_at = row.active ? metric::never : metric::forever;
-            }
-            tenant.silences.push_back(std::move(silence));
-            for (auto& [name, watch] : tenant.watches) {
-                engine.touch(tenant, *watch);
-            }
-        });
+    for_each_row<SilenceRow>(read_silences, arguments, nulls, silence_of, [&](const SilenceRow& row) {
+        core::Tenant& tenant = engine.tenant(row.tenant);
+        core::Silence silence{row.rule_id.optional(), row.subscription_type.optional(), row.starts_at,
+                              row.ends_at};
+        if (row.recurring) {
+            silence.recurring = true;
+            silence.starts_at = row.active ? metric::never : metric::forever;
+        }
+        tenant.silences.push_back(std::move(silence));
+        for (auto& [name, watch] : tenant.watches) {
+            engine.touch(tenant, *watch);
+        }
+    });
     (void)now;
 }
 

@@ -78,36 +78,14 @@ struct Part {
     core::Outgoing outgoing;
 };
 
-// Errors that the rows bring about. All others, for example of the disk, or that the transaction has to be repeated, are
-// those of the pass.
-bool is_error_of_rows(int sqlstate) {
-    switch (ERRCODE_TO_CATEGORY(sqlstate)) {
-    case MAKE_SQLSTATE('2', '1', '0', '0', '0'): // cardinality
-    case MAKE_SQLSTATE('2', '2', '0', '0', '0'): // data
-    case MAKE_SQLSTATE('2', '3', '0', '0', '0'): // constraint
-    case MAKE_SQLSTATE('2', '7', '0', '0', '0'): // change in a trigger
-    case MAKE_SQLSTATE('3', '8', '0', '0', '0'): // function
-    case MAKE_SQLSTATE('3', '9', '0', '0', '0'): // trigger protocol
-    case MAKE_SQLSTATE('4', '4', '0', '0', '0'): // check of a view
-    case MAKE_SQLSTATE('5', '4', '0', '0', '0'): // limit
-    case MAKE_SQLSTATE('P', '0', '0', '0', '0'): // raised by a trigger
-        return true;
-    default:
-        return sqlstate == ERRCODE_LOCK_NOT_AVAILABLE;
-    }
-}
-
 // In a subtransaction. False when an error of the rows has undone it.
 bool write(Work& work, const core::Announcement& announcement, const core::Outgoing& outgoing,
            const metric::Timeline& timeline, ErrorData** error) {
     *error = in_subtransaction(is_error_of_rows, [&] {
-        const int nest_level = NewGUCNestLevel();
-        (void)set_config_option("lock_timeout",
-                                work.waits < most_long_waits ? longest_wait_for_locks : short_wait_for_locks,
-                                PGC_SUSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-        write_announcement(announcement, timeline);
-        write_outgoing(outgoing, timeline);
-        AtEOXact_GUC(true, nest_level);
+        with_lock_timeout(work.waits < most_long_waits ? longest_wait_for_locks : short_wait_for_locks, [&] {
+            write_announcement(announcement, timeline);
+            write_outgoing(outgoing, timeline);
+        });
     });
     if (*error != nullptr && (*error)->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE) {
         work.waits += 1;

@@ -139,27 +139,19 @@ void pass(int64 now) {
     count(*own_status(), order, result, INSTR_TIME_GET_MILLISEC(end));
 }
 
-// Each in a transaction of its own, so that neither waits for the other. `seconds`: since the last time; how long the worker
-// did not run does not count, because the wall clock alone would say it.
-void maintain(double seconds) {
-    static constexpr const char* statements[] = {
-        "SELECT @extschema@.realtime_maintain_partitions(3)",
-        "SELECT count(*) FROM "
-        "@extschema@.purge_expired_data(@extschema@.realtime_advance_purge_clock(%.3f))"};
-    for (const char* statement : statements) {
-        SetCurrentStatementStartTimestamp();
-        StartTransactionCommand();
-        PushActiveSnapshot(GetTransactionSnapshot());
-        SPI_connect();
-        const char* text = with_extension_schema(psprintf(statement, seconds));
-        pgstat_report_activity(STATE_RUNNING, text);
-        const Identity before = act_as_extension_owner();
-        (void)SPI_execute(text, false, 0);
-        act_as(before);
-        SPI_finish();
-        PopActiveSnapshot();
-        CommitTransactionCommand();
-    }
+void run_maintenance(const char* statement) {
+    SetCurrentStatementStartTimestamp();
+    StartTransactionCommand();
+    PushActiveSnapshot(GetTransactionSnapshot());
+    SPI_connect();
+    const char* text = with_extension_schema(statement);
+    pgstat_report_activity(STATE_RUNNING, text);
+    const Identity before = act_as_extension_owner();
+    (void)SPI_execute(text, false, 0);
+    act_as(before);
+    SPI_finish();
+    PopActiveSnapshot();
+    CommitTransactionCommand();
 }
 
 // Once for each kind of error, not once a second; the view shows the last one and how many there were.
@@ -179,22 +171,14 @@ void note_error(ErrorData* error) {
     schedule.pause = schedule.pause == 0 ? 1000 : std::min(schedule.pause * 2, longest_pause);
 }
 
-void work(int64 now) {
+// False when an error ended it, which is noted and the transaction gone.
+template <class Work> bool attempt(Work&& work) {
     MemoryContext context = CurrentMemoryContext;
+    volatile bool done = false;
     PG_TRY();
     {
-        pgstat_report_activity(STATE_RUNNING, "judging metrics");
-        pass(now);
-        if (now >= schedule.next_maintenance) {
-            const double seconds = schedule.last_maintenance == 0
-                                       ? settings::maintenance_interval
-                                       : static_cast<double>(now - schedule.last_maintenance) / USECS_PER_SEC;
-            schedule.next_maintenance = after_seconds(now, settings::maintenance_interval);
-            maintain(seconds);
-            schedule.last_maintenance = now;
-        }
-        schedule.pause = 0;
-        last_logged[0] = '\0';
+        work();
+        done = true;
     }
     PG_CATCH();
     {
@@ -206,6 +190,39 @@ void work(int64 now) {
         FreeErrorData(error);
     }
     PG_END_TRY();
+    return done;
+}
+
+// Each in a transaction of its own: none keeps the others from being done. How long the worker did not run does not count as
+// time that passed, because the wall clock alone would say it.
+bool maintain(int64 now) {
+    const double seconds = schedule.last_maintenance == 0
+                               ? 0
+                               : static_cast<double>(now - schedule.last_maintenance) / USECS_PER_SEC;
+    schedule.last_maintenance = now;
+    schedule.next_maintenance = after_seconds(now, settings::maintenance_interval);
+    const bool made = attempt([] { run_maintenance("SELECT @extschema@.realtime_maintain_partitions(3)"); });
+    char purge[200];
+    snprintf(purge, sizeof(purge),
+             "SELECT count(*) FROM "
+             "@extschema@.purge_expired_data(@extschema@.realtime_advance_purge_clock(%.3f))",
+             seconds);
+    const bool purged = attempt([&] { run_maintenance(purge); });
+    return made && purged;
+}
+
+void work(int64 now) {
+    bool done = attempt([&] {
+        pgstat_report_activity(STATE_RUNNING, "judging metrics");
+        pass(now);
+    });
+    if (now >= schedule.next_maintenance) {
+        done = maintain(now) && done;
+    }
+    if (done) {
+        schedule.pause = 0;
+        last_logged[0] = '\0';
+    }
     pgstat_report_stat(false);
     pgstat_report_activity(STATE_IDLE, nullptr);
 }
@@ -254,6 +271,22 @@ long milliseconds_of_pass_interval_left() {
                : settings::pass_interval - static_cast<long>((steady_now() - schedule.last_pass) / 1000);
 }
 
+// Over whatever the configuration file, the database or the role sets, as autovacuum does.
+void override_settings() {
+    const auto override = [](const char* name, const char* value) {
+        SetConfigOption(name, value, PGC_SUSET, PGC_S_OVERRIDE);
+    };
+    override("search_path", "pg_catalog, pg_temp"); // nothing that users made is found without its schema
+    override("default_transaction_isolation", "read committed");
+    override("default_transaction_read_only", "off");
+    override("statement_timeout", "0");
+    override("lock_timeout", "0");
+    override("idle_in_transaction_session_timeout", "0");
+#if PG_VERSION_NUM >= 170000
+    override("transaction_timeout", "0");
+#endif
+}
+
 [[noreturn]] void loop() {
     for (;;) {
         sleep_for(std::max(milliseconds_until_due(steady_now()), schedule.pause));
@@ -284,8 +317,7 @@ extern "C" void pg_realtime_worker_main(Datum argument) {
     BackgroundWorkerUnblockSignals();
     BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
     pgstat_report_appname("pg_realtime worker");
-    // Over whatever the database or the role sets: nothing that users made is found without its schema.
-    SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_SUSET, PGC_S_OVERRIDE);
+    override_settings();
     if (!attach()) {
         // Another one is at work, or all places are taken; the launcher says so.
         proc_exit(0);
