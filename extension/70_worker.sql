@@ -125,7 +125,7 @@ COMMENT ON COLUMN @extschema@.realtime_worker_status.store_ms IS 'Time spent sto
 COMMENT ON COLUMN @extschema@.realtime_worker_status.keys IS 'Subscriptions looked at, over all passes.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.reports IS 'Reports and samples read, over all passes.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.judged_together IS 'Of them, those that were read in one pass with a later one of the same subscription: rules judge what all of them amount to.';
-COMMENT ON COLUMN @extschema@.realtime_worker_status.ignored IS 'Stored and not judged: reports, samples and subscriptions beyond pg_realtime.max_subscription_types, max_connections or max_metrics, and what was made more than 12 hours before it came.';
+COMMENT ON COLUMN @extschema@.realtime_worker_status.ignored IS 'Stored and not judged: reports, samples and subscriptions beyond pg_realtime.max_subscription_types, max_connections or max_metrics, and what was made more than 12 hours before it came. Also alerts that do not open because their tenant has 10000, each time they are looked at.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.rules_evaluated IS 'Rule instances judged, over all passes.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.transitions IS 'Alerts that opened, escalated or ended, over all passes.';
 COMMENT ON COLUMN @extschema@.realtime_worker_status.dirty_keys IS 'Subscriptions that wait to be looked at now, and tenants of which more wait than is remembered by name.';

@@ -293,6 +293,17 @@ Totals Engine::evaluate(Time now, bool all) {
 void Engine::evaluate(Tenant& tenant, Time now, bool all, Totals& totals) {
     const bool any_touched = std::any_of(tenant.watches.begin(), tenant.watches.end(),
                                          [](const auto& entry) { return entry.second->touched; });
+    most_actions_ = actions_.size() + bounds_.decisions;
+    tracked_ = 0;
+    for (const auto& [name, watch] : tenant.watches) {
+        tracked_ += watch->instances.size() + watch->orphans.size();
+    }
+    silence_ends_ = metric::forever;
+    for (const Silence& silence : tenant.silences) {
+        if (silence.ends_at != metric::forever && silence.ends_at + limits_.clock_offset > now) {
+            silence_ends_ = std::min(silence_ends_, silence.ends_at + limits_.clock_offset);
+        }
+    }
     Time next = metric::forever;
     bool inhibition_ended = false;
     // The tenant as a whole comes first: what it decides inhibits its subscriptions.
@@ -307,7 +318,11 @@ void Engine::evaluate(Tenant& tenant, Time now, bool all, Totals& totals) {
         const bool is_due =
             all || watch->touched || now >= watch->wake_at || (inhibition_ended && !watch->instances.empty());
         if (watch.get() != tenant.whole && is_due) {
-            evaluate(tenant, *watch, now, totals);
+            if (is_spent()) {
+                watch->wake_at = now;
+            } else {
+                evaluate(tenant, *watch, now, totals);
+            }
         }
         next = std::min(next, watch->wake_at);
     }
@@ -355,10 +370,11 @@ void Engine::evaluate(Tenant& tenant, Watch& watch, Time now, Totals& totals) {
     const RuleList& rules = *tenant.rules;
     const std::vector<metric::Value>& values = watch.values;
     std::size_t next_active = 0;
-    for (std::size_t index = 0; index < rules.size(); ++index) {
+    bool complete = true;
+    for (std::size_t index = 0; complete && index < rules.size(); ++index) {
         const QuickRule& rule = rules.quick(index);
         if (next_active < watch.instances.size() && watch.instances[next_active].rule == index) {
-            step(tenant, watch, index, watch.instances[next_active], now);
+            complete = step(tenant, watch, index, watch.instances[next_active], now);
             ++next_active;
             ++totals.rules;
             continue;
@@ -372,19 +388,31 @@ void Engine::evaluate(Tenant& tenant, Watch& watch, Time now, Totals& totals) {
             (value.kind != metric::Value::Kind::Number || !alert::holds(rule.condition, value.number))) {
             continue;
         }
+        if (tracked_ >= bounds_.instances) {
+            if (would_be_tracked(watch, rules.rule(index), now)) {
+                ++totals.ignored;
+                totals.full_tenant = tenant.id;
+            }
+            continue;
+        }
         ActiveInstance fresh;
         fresh.rule = static_cast<std::uint32_t>(index);
-        step(tenant, watch, index, fresh, now);
-        if (!alert::forgettable(rules.rule(index), fresh.state, now)) {
+        complete = step(tenant, watch, index, fresh, now);
+        if (complete && !alert::forgettable(rules.rule(index), fresh.state, now)) {
             watch.instances.insert(watch.instances.begin() + static_cast<std::ptrdiff_t>(next_active), fresh);
             ++next_active;
+            ++tracked_;
         }
     }
-    std::erase_if(watch.instances, [&](const ActiveInstance& instance) {
-        return alert::forgettable(rules.rule(instance.rule), instance.state, now);
-    });
-    retire_orphans(tenant, watch, now);
-    if (!watch.instances.empty()) {
+    if (complete) {
+        tracked_ -= std::erase_if(watch.instances, [&](const ActiveInstance& instance) {
+            return alert::forgettable(rules.rule(instance.rule), instance.state, now);
+        });
+        complete = retire_orphans(tenant, watch, now);
+    }
+    if (!complete) {
+        watch.wake_at = now;
+    } else if (!watch.instances.empty()) {
         // While an alert lives, a bucket that leaves its window may end it.
         watch.wake_at = std::min(watch.wake_at, watch.data.next_change(now, limits_));
     }
@@ -397,35 +425,45 @@ alert::Surroundings Engine::surroundings(const Tenant& tenant, const Watch& watc
     alert::Surroundings around;
     const alert::Rule& rule = tenant.rules->rule(rule_index);
     const Time wall = now - limits_.clock_offset;
-    for (const Silence& silence : tenant.silences) {
-        around.silenced |=
-            silence.starts_at <= wall && wall < silence.ends_at &&
-            (!silence.rule_id || *silence.rule_id == rule.rule_id) &&
-            (!silence.subscription_type || *silence.subscription_type == watch.subscription_type);
-    }
-    for (const std::uint32_t inhibitor : tenant.rules->inhibitors_of(rule_index)) {
-        around.inhibited |=
-            fires(watch, inhibitor) || (tenant.whole != nullptr && fires(*tenant.whole, inhibitor));
-    }
+    around.silenced =
+        std::any_of(tenant.silences.begin(), tenant.silences.end(), [&](const Silence& silence) {
+            return silence.starts_at <= wall && wall < silence.ends_at &&
+                   (!silence.rule_id || *silence.rule_id == rule.rule_id) &&
+                   (!silence.subscription_type || *silence.subscription_type == watch.subscription_type);
+        });
+    const std::vector<std::uint32_t>& inhibitors = tenant.rules->inhibitors_of(rule_index);
+    around.inhibited = std::any_of(inhibitors.begin(), inhibitors.end(), [&](std::uint32_t inhibitor) {
+        return fires(watch, inhibitor) || (tenant.whole != nullptr && fires(*tenant.whole, inhibitor));
+    });
     return around;
 }
 
-void Engine::step(Tenant& tenant, Watch& watch, std::size_t rule_index, ActiveInstance& instance, Time now) {
+// What mutes an alert does not change its state, so it need not be known.
+bool Engine::would_be_tracked(const Watch& watch, const alert::Rule& rule, Time now) const {
+    alert::Instance instance;
+    (void)alert::step(rule, instance, watch.values, {}, now);
+    return !alert::forgettable(rule, instance, now);
+}
+
+bool Engine::step(Tenant& tenant, Watch& watch, std::size_t rule_index, ActiveInstance& instance, Time now) {
     const alert::Rule& rule = tenant.rules->rule(rule_index);
     const alert::Surroundings around = surroundings(tenant, watch, rule_index, now);
-    const alert::Decision decision = alert::step(rule, instance.state, watch.values, around, now);
+    alert::Instance after = instance.state;
+    const alert::Decision decision = alert::step(rule, after, watch.values, around, now);
+    const bool decides = decision.changed || decision.event != alert::Event::None ||
+                         decision.resolve_earlier || decision.notification != alert::Notification::None;
+    if (decides && is_spent()) {
+        return false;
+    }
+    instance.state = after;
     watch.wake_at = std::min(watch.wake_at, decision.wake_at);
     if (around.silenced) {
-        for (const Silence& silence : tenant.silences) {
-            if (silence.ends_at != metric::forever && silence.ends_at + limits_.clock_offset > now) {
-                watch.wake_at = std::min(watch.wake_at, silence.ends_at + limits_.clock_offset);
-            }
-        }
+        watch.wake_at = std::min(watch.wake_at, silence_ends_);
     }
-    if (decision.changed || decision.event != alert::Event::None || decision.resolve_earlier ||
-        decision.notification != alert::Notification::None) {
+    if (decides) {
         record(tenant, watch, rule, instance, decision);
     }
+    return true;
 }
 
 void Engine::record(Tenant& tenant, Watch& watch, const alert::Rule& rule, ActiveInstance& instance,
@@ -453,24 +491,25 @@ void Engine::record(Tenant& tenant, Watch& watch, const alert::Rule& rule, Activ
     actions_.push_back(std::move(action));
 }
 
-void Engine::retire_orphans(Tenant& tenant, Watch& watch, Time now) {
-    for (OrphanInstance& orphan : watch.orphans) {
-        if (orphan.frozen) {
-            continue;
-        }
+bool Engine::retire_orphans(Tenant& tenant, Watch& watch, Time now) {
+    const auto first = std::stable_partition(watch.orphans.begin(), watch.orphans.end(),
+                                             [](const OrphanInstance& orphan) { return orphan.frozen; });
+    auto orphan = first;
+    for (; orphan != watch.orphans.end() && !is_spent(); ++orphan) {
         Action action;
         action.tenant = &tenant;
         action.watch = &watch;
-        action.rule_id = orphan.rule_id;
-        action.alert_id = orphan.instance.alert_id;
-        action.owed_alert_id = orphan.instance.owed_alert_id;
-        action.decision = alert::retire(orphan.instance.state, now);
+        action.rule_id = orphan->rule_id;
+        action.alert_id = orphan->instance.alert_id;
+        action.owed_alert_id = orphan->instance.owed_alert_id;
+        action.decision = alert::retire(orphan->instance.state, now);
         action.decision.changed = true;
-        action.state = orphan.instance.state;
+        action.state = orphan->instance.state;
         action.resolution = "rule removed";
         actions_.push_back(std::move(action));
+        --tracked_;
     }
-    std::erase_if(watch.orphans, [](const OrphanInstance& orphan) { return !orphan.frozen; });
+    return watch.orphans.erase(first, orphan) == watch.orphans.end();
 }
 
 void Engine::forget_idle(Time now) {

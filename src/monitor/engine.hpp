@@ -36,7 +36,18 @@ struct Action {
 
 struct Totals {
     std::int64_t watches = 0;
-    std::int64_t rules = 0; // instances looked at
+    std::int64_t rules = 0;   // instances looked at
+    std::int64_t ignored = 0; // alerts that are not tracked because the tenant has Bounds::instances
+    Uuid full_tenant;         // one of those whose alerts these are
+};
+
+// What one tenant may take, so that no tenant fills the memory or keeps the others waiting.
+struct Bounds {
+    // Alerts of a tenant that are tracked: pending, firing, or remembered for a while. Further ones are not, and are only
+    // counted; their rules open alerts again when others have ended.
+    std::size_t instances = 10000;
+    // Decisions about a tenant in one pass. The others are made in the next passes, which are due at once.
+    std::size_t decisions = 500;
 };
 
 class Engine {
@@ -45,6 +56,7 @@ class Engine {
 
     const metric::Limits& limits() const { return limits_; }
     void set_limits(const metric::Limits& limits);
+    void set_bounds(const Bounds& bounds) { bounds_ = bounds; }
 
     // The clocks. All times of the engine but those of silences are times of its timeline.
     void begin(metric::Clocks clocks, metric::Time offset);
@@ -92,7 +104,8 @@ class Engine {
     // Values of metrics that belong to the whole database.
     void set_replication_lag(metric::Value bytes, metric::Value seconds);
 
-    // Decides about everything that was touched or is due at `now`; with `all` about everything. Appends to actions().
+    // Decides about everything that was touched or is due at `now`; with `all` about everything; of each tenant as much as the
+    // Bounds allow. Where something is left over, wake_at() is `now`. Appends to actions().
     // The caller gives the open alert's id for every Action that opens one through opened().
     Totals evaluate(metric::Time now, bool all);
     std::vector<Action>& actions() { return actions_; }
@@ -110,15 +123,19 @@ class Engine {
     void wake(Tenant& tenant, metric::Time at);
     void evaluate(Tenant& tenant, Watch& watch, metric::Time now, Totals& totals);
     void compute_values(const Tenant& tenant, Watch& watch, metric::Time now);
-    void step(Tenant& tenant, Watch& watch, std::size_t rule, ActiveInstance& instance, metric::Time now);
+    // False when the Bounds leave no room: the instance stays as it was.
+    bool step(Tenant& tenant, Watch& watch, std::size_t rule, ActiveInstance& instance, metric::Time now);
+    bool would_be_tracked(const Watch& watch, const alert::Rule& rule, metric::Time now) const;
+    bool is_spent() const { return actions_.size() >= most_actions_; }
     void record(Tenant& tenant, Watch& watch, const alert::Rule& rule, ActiveInstance& instance,
                 const alert::Decision& decision);
-    void retire_orphans(Tenant& tenant, Watch& watch, metric::Time now);
+    bool retire_orphans(Tenant& tenant, Watch& watch, metric::Time now);
     alert::Surroundings surroundings(const Tenant& tenant, const Watch& watch, std::size_t rule,
                                      metric::Time now) const;
     void use_rules(Tenant& tenant, std::shared_ptr<const RuleList> rules);
 
     metric::Limits limits_;
+    Bounds bounds_;
     metric::Timeline timeline_;
     bool clock_was_set_ = false;
     std::unordered_map<Uuid, std::unique_ptr<Tenant>, UuidHash> tenants_;
@@ -126,6 +143,10 @@ class Engine {
     std::vector<Action> actions_;
     std::vector<const metric::Subscription*> span_; // of the watch being evaluated
     metric::Value lag_bytes_, lag_seconds_;
+    // Of the tenant being evaluated:
+    std::size_t most_actions_ = 0;                // as many as there may be behind it
+    std::size_t tracked_ = 0;                     // its instances
+    metric::Time silence_ends_ = metric::forever; // the next end of any of its silences
     std::vector<Tenant*> touched_;
     std::vector<Unstored> unstored_;
     bool urgent_ = false;

@@ -18,6 +18,8 @@ std::string_view name_of(const metric::Signal& signal) {
                                                    : metric::name_of(signal.metric);
 }
 
+constexpr std::size_t most = std::size_t{1} << 60; // decisions and instances: as many as there are
+
 // Of the alert; of the rule while there is none.
 alert::Severity severity_of(const alert::Rule* rule, const alert::Instance& state,
                             const alert::Decision& decision) {
@@ -35,6 +37,8 @@ Rehearsal::Rehearsal(std::shared_ptr<const RuleList> rules, const metric::Limits
     }
     std::sort(windows_.begin(), windows_.end());
     windows_.erase(std::unique(windows_.begin(), windows_.end()), windows_.end());
+    // One rule, for whoever asks: it keeps nobody waiting.
+    engine_.set_bounds({most, most});
     engine_.set_global_rules(std::move(rules));
 }
 

@@ -224,6 +224,126 @@ TEST(Engine, ARuleThatCannotBeEvaluatedLeavesItsAlertsAsTheyAre) {
     EXPECT_EQ(pass(engine, start + 2 * second), "end orders high; tell resolved high; ");
 }
 
+// A tenant whose rules all breach at once: as many rules as given, for each of the subscription types.
+std::vector<alert::RuleText> rules_that_never_rest(std::size_t count) {
+    std::vector<alert::RuleText> texts;
+    for (std::size_t index = 0; index < count; ++index) {
+        texts.push_back(rule("rule" + std::to_string(index), "load", 10));
+        texts.back().flap_detection = false;
+    }
+    return texts;
+}
+
+void samples(Engine& engine, unsigned char tenant, std::size_t subscriptions, double value, Time at) {
+    for (std::size_t index = 0; index < subscriptions; ++index) {
+        sample(engine, tenant, "s" + std::to_string(index), value, at);
+    }
+}
+
+std::size_t count_of(const std::string& happened, const std::string& what) {
+    std::size_t count = 0;
+    for (std::size_t at = happened.find(what); at != std::string::npos; at = happened.find(what, at + 1)) {
+        ++count;
+    }
+    return count;
+}
+
+TEST(Engine, VeryManyDecisionsAboutATenantAreMadeInSeveralPassesAndOthersAreJudgedInEach) {
+    Engine engine({});
+    engine.set_rules(engine.tenant(uuid(1)), list_of(rules_that_never_rest(100)));
+    engine.set_rules(engine.tenant(uuid(2)), list_of({rule("other", "load", 10)}));
+    std::size_t opened = 0;
+    Time now = start;
+    samples(engine, 1, 20, 50, now);
+    for (int number = 1; number <= 4; ++number) {
+        sample(engine, 2, "s" + std::to_string(number), 50, now);
+        const std::string happened = pass(engine, now);
+        opened += count_of(happened, "open s") - 1;
+        EXPECT_EQ(count_of(happened, " other; tell"), 1U);
+        EXPECT_EQ(opened, 500U * number);
+        EXPECT_EQ(engine.wake_at() <= now, number < 4) << "the rest is due at once";
+    }
+    EXPECT_EQ(pass(engine, now, true), "") << "no alert is opened twice";
+
+    // Alerts that end are as many rows.
+    now += second;
+    samples(engine, 1, 20, 5, now);
+    std::size_t ended = 0;
+    for (int number = 1; number <= 4; ++number) {
+        ended += count_of(pass(engine, now, number == 2), "end s");
+        EXPECT_EQ(ended, 500U * number) << "also when everything is looked at";
+    }
+    EXPECT_EQ(pass(engine, now), "");
+    EXPECT_GT(engine.wake_at(), now);
+}
+
+TEST(Engine, AlertsOfRemovedRulesEndInSeveralPasses) {
+    Engine engine({});
+    Tenant& tenant = engine.tenant(uuid(1));
+    engine.set_rules(tenant, list_of(rules_that_never_rest(60)));
+    samples(engine, 1, 10, 50, start);
+    pass(engine, start);
+    pass(engine, start);
+    engine.clear_rules(tenant);
+    EXPECT_EQ(count_of(pass(engine, start), "end s"), 500U);
+    EXPECT_LE(engine.wake_at(), start);
+    EXPECT_EQ(count_of(pass(engine, start), "end s"), 100U);
+    EXPECT_EQ(pass(engine, start, true), "");
+}
+
+TEST(Engine, WhatARuleInhibitsStaysMutedWhenItsAlertOpensInAnEarlierPass) {
+    Engine engine({});
+    std::vector<alert::RuleText> texts = rules_that_never_rest(800);
+    for (alert::RuleText& text : texts) {
+        text.inhibited_by = {"down"};
+    }
+    texts.push_back(rule("down", "load", 10));
+    engine.set_rules(engine.tenant(uuid(1)), list_of(texts));
+    sample(engine, 1, "orders", 50, start);
+    const std::string first = pass(engine, start);
+    EXPECT_EQ(count_of(first, "open orders"), 500U);
+    EXPECT_EQ(count_of(first, "tell"), 1U);
+    const std::string second_pass = pass(engine, start);
+    EXPECT_EQ(count_of(second_pass, "open orders"), 301U);
+    EXPECT_EQ(count_of(second_pass, "tell"), 0U);
+}
+
+TEST(Engine, ATenantHasNoMoreAlertsThanAreTrackedAndFurtherOnesAreCounted) {
+    Engine engine({});
+    engine.set_rules(engine.tenant(uuid(1)), list_of(rules_that_never_rest(1000)));
+    samples(engine, 1, 12, 50, start);
+    std::size_t opened = 0;
+    for (int number = 0; number < 40; ++number) {
+        opened += count_of(pass(engine, start), "open s");
+    }
+    EXPECT_EQ(opened, 10000U);
+    const Totals totals = engine.evaluate(start + second, true);
+    EXPECT_TRUE(engine.actions().empty());
+    EXPECT_EQ(totals.ignored, 2000);
+    EXPECT_EQ(totals.full_tenant, uuid(1));
+    EXPECT_GT(engine.wake_at(), start + second) << "what is not tracked is not waited for";
+
+    // Others have their own, and when alerts end there is room again.
+    engine.set_rules(engine.tenant(uuid(2)), list_of({rule("other", "load", 10)}));
+    sample(engine, 2, "orders", 50, start + second);
+    EXPECT_EQ(pass(engine, start + second), "open orders other; tell firing other; ");
+    sample(engine, 1, "s0", 5, start + 2 * second);
+    std::size_t ended = 0;
+    for (int number = 0; number < 4; ++number) {
+        ended += count_of(pass(engine, start + 2 * second), "end s0");
+    }
+    EXPECT_EQ(ended, 1000U);
+    const Time later = start + 7200 * second; // nothing is remembered of them any more
+    opened = 0;
+    for (int number = 0; number < 10; ++number) {
+        samples(engine, 1, 12, 50, later);
+        sample(engine, 1, "s0", 5, later);
+        opened += count_of(pass(engine, later, number % 2 == 0), "open s");
+    }
+    EXPECT_EQ(opened, 1000U);
+    EXPECT_EQ(engine.evaluate(later + second, true).ignored, 1000);
+}
+
 TEST(Engine, OnlyWhatChangedIsStored) {
     Engine engine({});
     Outgoing outgoing;

@@ -116,6 +116,22 @@ void keys_to_read(Model& model, const PassOrder& order, bool fresh, KeyList& lis
     }
 }
 
+void say_once_that_alerts_are_ignored(const core::Uuid& tenant) {
+    static bool said = false;
+    if (!said) {
+        said = true;
+        pg_uuid_t id;
+        memcpy(id.data, tenant.bytes.data(), UUID_LEN);
+        ereport(LOG,
+                (errmsg("pg_realtime does not track all alerts of tenant %s because it has %d",
+                        DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&id))),
+                        static_cast<int>(core::Bounds{}.instances)),
+                 errdetail("Further alerts that are not tracked, of any tenant, are only counted, in column "
+                           "ignored of realtime_worker_status."),
+                 errhint("Check its rules: they breach in very many subscriptions at the same time.")));
+    }
+}
+
 struct Evaluated {
     core::Totals totals;
     std::int64_t transitions;
@@ -198,6 +214,10 @@ PassResult run_pass(const PassOrder& order) {
     INSTR_TIME_SET_CURRENT(evaluation);
     const Evaluated evaluated = evaluate(model, order);
     result.rules_evaluated = evaluated.totals.rules;
+    if (evaluated.totals.ignored > 0) {
+        result.ignored += evaluated.totals.ignored;
+        say_once_that_alerts_are_ignored(evaluated.totals.full_tenant);
+    }
     result.transitions = evaluated.transitions;
     result.evaluate_ms = milliseconds_since(evaluation);
 
