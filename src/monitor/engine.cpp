@@ -131,6 +131,7 @@ void Engine::quarantine(Watch& watch) {
 
 void Engine::release_quarantined() {
     for (auto& [id, tenant] : tenants_) {
+        tenant->kept_waiting = false;
         for (auto& [name, watch] : tenant->watches) {
             if (watch->storable == Storable::Quarantined) {
                 watch->storable = Storable::Tried;

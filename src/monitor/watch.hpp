@@ -73,6 +73,8 @@ struct Tenant {
     Watch* whole = nullptr;                                             // the one called "*", if there is one
     metric::Time wake_at = metric::forever;
     bool touched = false; // in the engine's list of what is to be judged
+    bool kept_waiting =
+        false; // a row of it was locked when it was to be stored, since the last release_quarantined()
 };
 
 } // namespace monitor

@@ -106,6 +106,50 @@ ok($node->poll_query_until('postgres', "SELECT count(*) > 0 FROM realtime_quaran
 $holder->query_safe('COMMIT;');
 $holder->quit;
 ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM realtime_quarantine'), 'until the locks are gone');
+
+# Passes that come after one that waited for rows of a tenant do not wait for that tenant's rows again.
+query("ALTER SYSTEM SET pg_realtime.check_interval = '1h'");
+my $checks = query('SELECT checks FROM realtime_worker_status');
+$node->reload;
+ok($node->poll_query_until('postgres', "SELECT checks > $checks FROM realtime_worker_status"), 'the last regular check for a while');
+$holder = $node->background_psql('postgres', on_error_die => 1);
+$holder->query_safe("BEGIN; SELECT * FROM realtime_health_status WHERE tenant_id = '$bad' FOR UPDATE;");
+my $stored = query('SELECT store_ms FROM realtime_worker_status');
+for my $number (1 .. 12)
+{
+	query(report($bad, "many$number"));
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM realtime_quarantine WHERE tenant_id = '$bad' AND subscription_type = 'many$number'"), "many$number has a row that is locked") if $number == 1 || $number == 12;
+	sleep 0.3;
+}
+cmp_ok(query('SELECT store_ms FROM realtime_worker_status') - $stored, '<', 1500, 'a tenant that kept a pass waiting keeps the next ones from nothing');
+$holder->query_safe('COMMIT;');
+$holder->quit;
+query('ALTER SYSTEM RESET pg_realtime.check_interval');
+$node->reload;
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM realtime_quarantine'), 'a regular check tries them again');
+
+# Whoever locks a table keeps it from everybody, and no tenant is to blame.
+sub nobody_is_quarantined
+{
+	my ($tables, $promise) = @_;
+	my @before = slurp_file($node->logfile) =~ /because its results cannot be stored/g;
+	my $locker = $node->background_psql('postgres', on_error_die => 1);
+	$locker->query_safe("BEGIN; LOCK TABLE $tables IN SHARE MODE;");
+	$next += 1;
+	query(report($good, "s$next") . report($bad, 'orders'));
+	sleep 2;
+	$locker->query_safe('COMMIT;');
+	$locker->quit;
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM alert_instances WHERE tenant_id = '$good' AND subscription_type = 's$next'"), "$promise: the alert comes");
+	ok($node->poll_query_until('postgres', "SELECT count(*) = 1 FROM realtime_health_status WHERE tenant_id = '$good' AND subscription_type = 's$next'"), "$promise: so does the health");
+	my @after = slurp_file($node->logfile) =~ /because its results cannot be stored/g;
+	is(scalar(@after), scalar(@before), "$promise: nobody was quarantined");
+	return;
+}
+nobody_is_quarantined('realtime_health_status', 'a table that is locked');
+nobody_is_quarantined(query("SELECT string_agg(inhrelid::regclass::text, ', ') FROM pg_inherits WHERE inhparent = 'realtime_metric_rollups'::regclass"), 'partitions that are locked');
+nobody_is_quarantined('alert_instances', 'the alerts are locked');
+is(query('SELECT errors FROM realtime_worker_status'), 0, 'no pass failed');
 unlike(slurp_file($node->logfile), qr/terminated by signal|PANIC|TRAP/, 'nothing crashed');
 $node->stop;
 done_testing();

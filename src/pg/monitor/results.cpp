@@ -2,12 +2,14 @@
 
 #include "pg/monitor/results.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <unordered_set>
 #include <vector>
 
 #include "monitor/announcement.hpp"
 #include "pg/guard.hpp"
+#include "pg/monitor/extension.hpp"
 #include "pg/monitor/statement.hpp"
 #include "pg/monitor/store.hpp"
 #include "pg/monitor/subtransaction.hpp"
@@ -28,7 +30,8 @@ Statement forget_quarantined{"DELETE FROM @extschema@.realtime_quarantine q USIN
                              " WHERE q.tenant_id = u.a AND q.subscription_type = u.b",
                              {"uuid[]", "text[]"}};
 
-// A row that somebody else has locked must not keep the whole pass waiting, and many of them must not, either.
+// A row that somebody else has locked must not keep the whole pass waiting, and many of them must not, either: not in one pass,
+// and not those of one tenant in the passes until the next regular check.
 constexpr const char* longest_wait_for_locks = "250ms";
 constexpr int most_long_waits = 3;
 constexpr const char* short_wait_for_locks = "1ms"; // behind these
@@ -78,11 +81,50 @@ struct Part {
     core::Outgoing outgoing;
 };
 
+void lock_table(const char* name, LOCKMODE mode) {
+    const Oid table = get_relname_relid(name, extension_schema());
+    if (OidIsValid(table)) {
+        LockRelationOid(table, mode);
+        list_free(find_all_inheritors(table, mode, nullptr));
+    }
+}
+
+// The tables that are to be written or read, before anything is written. For them a pass waits as long as it has to: whoever
+// keeps a table locked keeps it from everybody, and no tenant is to blame. Behind that, only locks of rows are waited for.
+void lock_tables(const core::Announcement& announcement, const core::Outgoing& outgoing) {
+    const bool opens = !announcement.opened.empty();
+    const bool owes = !announcement.owed.empty();
+    const struct {
+        const char* table;
+        bool is_used;
+        LOCKMODE mode;
+    } uses[] = {
+        {"alert_instances", opens || owes || !announcement.ended.empty() || !announcement.escalated.empty(),
+         RowExclusiveLock},
+        {"alert_states", !announcement.states.empty(), RowExclusiveLock},
+        {"notification_outbox", owes, RowExclusiveLock},
+        {"realtime_connections", !outgoing.connections.empty(), RowExclusiveLock},
+        {"realtime_metric_rollups", !outgoing.buckets.empty(), RowExclusiveLock},
+        {"realtime_sample_rollups", !outgoing.sample_buckets.empty(), RowExclusiveLock},
+        {"realtime_ingest_positions", !outgoing.positions.empty(), RowExclusiveLock},
+        {"realtime_health_status", !outgoing.health.empty(), RowExclusiveLock},
+        {"alert_rules", opens, AccessShareLock},
+        {"notification_preferences", owes, AccessShareLock},
+        {"notification_history", owes, AccessShareLock},
+    };
+    for (const auto& use : uses) {
+        if (use.is_used) {
+            lock_table(use.table, use.mode);
+        }
+    }
+}
+
 // In a subtransaction. False when an error of the rows has undone it.
 bool write(Work& work, const core::Announcement& announcement, const core::Outgoing& outgoing,
-           const metric::Timeline& timeline, ErrorData** error) {
+           const metric::Timeline& timeline, bool waits, ErrorData** error) {
+    const bool waits_long = waits && work.waits < most_long_waits;
     *error = in_subtransaction(is_error_of_rows, [&] {
-        with_lock_timeout(work.waits < most_long_waits ? longest_wait_for_locks : short_wait_for_locks, [&] {
+        with_lock_timeout(waits_long ? longest_wait_for_locks : short_wait_for_locks, [&] {
             write_announcement(announcement, timeline);
             write_outgoing(outgoing, timeline);
         });
@@ -93,7 +135,8 @@ bool write(Work& work, const core::Announcement& announcement, const core::Outgo
     return *error == nullptr;
 }
 
-// The results of these keys; by halves when they cannot be stored together, so that only those fail that have to.
+// The results of these keys, all of tenants of one kind; by halves when they cannot be stored together, so that only those fail
+// that have to.
 void write_keys(Model& model, Work& work, const Key* keys, Size count) {
     if (count == 0) {
         return;
@@ -112,13 +155,15 @@ void write_keys(Model& model, Work& work, const Key* keys, Size count) {
         part->outgoing = model.outgoing->part(of);
     });
     ErrorData* error = nullptr;
-    const bool done = write(work, part->announcement, part->outgoing, model.engine->timeline(), &error);
+    const bool done = write(work, part->announcement, part->outgoing, model.engine->timeline(),
+                            !keys->tenant->kept_waiting, &error);
     guarded([&] {
         if (done) {
             part->outgoing.stored();
         } else if (count == 1) {
             const bool is_new = keys->watch->storable == core::Storable::Yes;
             work.failures.push_back({*keys, is_new, error->message});
+            keys->tenant->kept_waiting |= error->sqlerrcode == ERRCODE_LOCK_NOT_AVAILABLE;
             core::Engine::quarantine(*keys->watch);
         }
     });
@@ -131,15 +176,22 @@ void write_keys(Model& model, Work& work, const Key* keys, Size count) {
 }
 
 void write_all(Model& model, Work& work) {
-    if (work.tried.empty()) {
+    Size patient = 0; // the first ones are worth waiting for
+    guarded([&] {
+        patient = static_cast<Size>(std::partition(work.sound.begin(), work.sound.end(),
+                                                   [](const Key& key) { return !key.tenant->kept_waiting; }) -
+                                    work.sound.begin());
+    });
+    if (work.tried.empty() && patient == work.sound.size()) {
         ErrorData* error = nullptr;
-        if (write(work, work.announcement, *model.outgoing, model.engine->timeline(), &error)) {
+        if (write(work, work.announcement, *model.outgoing, model.engine->timeline(), true, &error)) {
             guarded([&] { model.outgoing->stored(); });
             return;
         }
         FreeErrorData(error);
     }
-    write_keys(model, work, work.sound.data(), work.sound.size());
+    write_keys(model, work, work.sound.data(), patient);
+    write_keys(model, work, work.sound.data() + patient, work.sound.size() - patient);
     for (const Key& key : work.tried) {
         write_keys(model, work, &key, 1);
     }
@@ -229,6 +281,7 @@ void store_results(Model& model) {
     auto* work = make_owned<Work>(context);
     build_announcement(model, work->announcement);
     guarded([&] { work->gather(model); });
+    lock_tables(work->announcement, *model.outgoing);
     write_all(model, *work);
     if (!work->failures.empty()) {
         note_failures(*work, model.engine->timeline().wall());
