@@ -67,6 +67,45 @@ $node->safe_psql('postgres', "INSERT INTO realtime_metric_samples (tenant_id, su
 ok($node->poll_query_until('postgres', "SELECT status = 'resolved' FROM alert_instances WHERE tenant_id = '$noisy'"), 'what is judged of the noisy one is judged all the same');
 is($node->safe_psql('postgres', "SELECT count(*) FROM realtime_metric_samples WHERE tenant_id = '$noisy'"), 2 * $flood + 2, 'everything was stored');
 
+# Whoever may not write rows of a tenant makes it no subscriptions, however the attempt ends.
+my $victim = '00000000-0000-4000-8000-000000000003';
+$node->safe_psql('postgres', <<"SQL");
+INSERT INTO alert_rules (tenant_id, rule_id, metric, aggregation, threshold_value, cooldown_minutes, no_data_action, no_data_for_seconds)
+  VALUES ('$victim', 'silent', 'load', 'last', 1000, 0, 'alert', 0);
+CREATE ROLE stranger IN ROLE realtime_reader, realtime_writer;
+INSERT INTO tenant_memberships (tenant_id, user_id, role) VALUES ('$noisy', '00000000-0000-4000-8000-0000000000aa', 'member');
+SQL
+$node->safe_psql('postgres', <<"SQL");
+SET ROLE stranger;
+SET request.jwt.claims = '{"sub": "00000000-0000-4000-8000-0000000000aa"}';
+DO \$\$
+DECLARE
+  refused integer := 0;
+BEGIN
+  FOR number IN 1 .. 30 LOOP
+    BEGIN
+      INSERT INTO realtime_metric_samples (tenant_id, subscription_type, metric, value) VALUES ('$victim', 'sample' || number, 'load', 1);
+    EXCEPTION WHEN insufficient_privilege THEN refused := refused + 1;
+    END;
+    BEGIN
+      INSERT INTO realtime_connection_metrics (tenant_id, subscription_type, connection_id) VALUES ('$victim', 'report' || number, 'c');
+    EXCEPTION WHEN insufficient_privilege THEN refused := refused + 1;
+    END;
+    BEGIN
+      INSERT INTO realtime_health_status (tenant_id, subscription_type) VALUES ('$victim', 'health' || number);
+    EXCEPTION WHEN insufficient_privilege THEN refused := refused + 1;
+    END;
+  END LOOP;
+  IF refused <> 90 THEN
+    RAISE EXCEPTION 'only % of 90 rows were refused', refused;
+  END IF;
+END
+\$\$;
+SQL
+judge($victim, 'real', 'what is reported about a tenant is judged');
+is($node->safe_psql('postgres', "SELECT string_agg(DISTINCT subscription_type, ' ') FROM alert_instances WHERE tenant_id = '$victim'"), 'real',
+	'what a stranger tried to write for it opens no alert');
+
 # Rows that users write must not fill the worker when it starts.
 $node->safe_psql('postgres', "INSERT INTO realtime_health_status (tenant_id, subscription_type) SELECT '$noisy', 'd' || g FROM generate_series(1, $flood) g");
 $node->restart;

@@ -7,6 +7,7 @@
 #include "pg/monitor/scan.hpp"
 #include "pg/monitor/settings.hpp"
 #include "pg/monitor/words.hpp"
+#include "pg/owned.hpp"
 #include "value/numeric.hpp"
 
 namespace pg::monitor {
@@ -128,11 +129,15 @@ metric::Subscription::Reported reported_of(const Found& row) {
     return values;
 }
 
+using Watches = std::unordered_set<core::Watch*>;
+
 // Where the rows of one key go. Plain: an error may jump over it.
 struct Receiver {
     core::Engine* engine;
-    core::Tenant* tenant;
+    const KeyReference* key;
+    core::Tenant* tenant; // null, as the watch, while nothing is known of it
     core::Watch* watch;
+    Watches* named;    // by the keys so far
     TimestampTz since; // by the wall clock
     Ingested* ingested;
     MemoryContext context; // texts of a portion
@@ -142,6 +147,17 @@ struct Receiver {
     int count;    // of the portion
     int64 of_key; // rows that were taken of this key
 };
+
+// A name becomes a watch when a row of it is found: who marks a name may have no right to write rows of it.
+void make_watch(Receiver& to) {
+    if (to.watch == nullptr) {
+        guarded([&] {
+            to.tenant = &to.engine->tenant(to.key->tenant);
+            to.watch = &to.engine->watch(*to.tenant, {to.key->subscription, to.key->length});
+            to.named->insert(to.watch);
+        });
+    }
+}
 
 // Rows are sorted in portions, so that memory has a bound: nearly always one portion is all that is new of a key.
 constexpr int first_room = 500;
@@ -153,6 +169,9 @@ template <class Row> void make_room(Row*& rows, int& room) {
 }
 
 void take_reports(Receiver& to) {
+    if (to.count == 0) {
+        return;
+    }
     guarded([&] {
         ReportRow* const end = to.reports + to.count;
         for (ReportRow* row = to.reports; row < end; ++row) {
@@ -175,11 +194,9 @@ void take_reports(Receiver& to) {
             }
             to.engine->must_store(*to.tenant, *to.watch, replaces);
         }
-        to.watch->data_dirty = to.watch->data_dirty || to.count > 0;
-        to.watch->position_dirty = to.watch->position_dirty || to.count > 0;
-        if (to.count > 0) {
-            to.engine->touch(*to.tenant, *to.watch);
-        }
+        to.watch->data_dirty = true;
+        to.watch->position_dirty = true;
+        to.engine->touch(*to.tenant, *to.watch);
     });
     to.ingested->reports += to.count;
     to.of_key += to.count;
@@ -188,6 +205,9 @@ void take_reports(Receiver& to) {
 }
 
 void take_samples(Receiver& to) {
+    if (to.count == 0) {
+        return;
+    }
     guarded([&] {
         SampleRow* const end = to.samples + to.count;
         for (SampleRow* row = to.samples; row < end; ++row) {
@@ -203,11 +223,9 @@ void take_samples(Receiver& to) {
                 to.ingested->ignored += 1;
             }
         }
-        to.watch->data_dirty = to.watch->data_dirty || to.count > 0;
-        to.watch->position_dirty = to.watch->position_dirty || to.count > 0;
-        if (to.count > 0) {
-            to.engine->touch(*to.tenant, *to.watch);
-        }
+        to.watch->data_dirty = true;
+        to.watch->position_dirty = true;
+        to.engine->touch(*to.tenant, *to.watch);
     });
     to.ingested->samples += to.count;
     to.of_key += to.count;
@@ -220,6 +238,7 @@ void on_report(const Found& row, void* user) {
     if (row.time(report_recorded) <= to.since) {
         return; // counted by its writer
     }
+    make_watch(to);
     if (to.count == most_room) {
         take_reports(to);
     } else if (to.count == to.report_room) {
@@ -235,6 +254,7 @@ void on_sample(const Found& row, void* user) {
     if (row.time(sample_recorded) <= to.since) {
         return;
     }
+    make_watch(to);
     if (to.count == most_room) {
         take_samples(to);
     } else if (to.count == to.sample_room) {
@@ -252,6 +272,7 @@ void on_health(const Found& row, void* user) {
         return;
     }
     const metric::Subscription::Reported values = reported_of(row);
+    make_watch(to);
     guarded([&] {
         to.watch->data.set_reported(values);
         to.watch->has_health = true;
@@ -282,71 +303,62 @@ Ingested ingest(Model& model, const KeyReference* keys, int count) {
         return ingested;
     }
     core::Engine& engine = *model.engine;
-    struct Place {
-        core::Tenant* tenant;
-        core::Watch* watch;
-        bool again; // the key was named before
-    };
-    auto* places = static_cast<Place*>(palloc(sizeof(Place) * static_cast<Size>(count)));
-    guarded([&] {
-        std::unordered_set<const core::Watch*> named;
-        for (int index = 0; index < count; ++index) {
-            core::Tenant& tenant = engine.tenant(keys[index].tenant);
-            const std::string_view subscription(keys[index].subscription, keys[index].length);
-            core::Watch* known = engine.find(keys[index].tenant, subscription);
-            const bool is_full = tenant.watches.size() >= static_cast<Size>(settings::max_subscription_types);
-            core::Watch* watch = known != nullptr ? known
-                                 : is_full        ? nullptr
-                                                  : &engine.watch(tenant, subscription);
-            places[index] = {&tenant, watch, watch != nullptr && !named.insert(watch).second};
-        }
-    });
-
     static_assert(std::is_trivially_destructible_v<ReportRow> && std::is_trivially_destructible_v<Receiver>,
                   "an error must not jump over a destructor");
     Receiver to{};
     to.engine = &engine;
     to.since = engine.timeline().earliest_wall(look_back);
     to.ingested = &ingested;
-    to.context = AllocSetContextCreate(CurrentMemoryContext, "pg_realtime rows", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext context =
+        AllocSetContextCreate(CurrentMemoryContext, "pg_realtime ingest", ALLOCSET_SMALL_SIZES);
+    to.named = make_owned<Watches>(context);
+    to.context = AllocSetContextCreate(context, "pg_realtime rows", ALLOCSET_DEFAULT_SIZES);
     to.reports = static_cast<ReportRow*>(palloc(sizeof(ReportRow) * first_room));
     to.samples = static_cast<SampleRow*>(palloc(sizeof(SampleRow) * first_room));
     to.report_room = to.sample_room = first_room;
     for (int index = 0; index < count; ++index) {
         const KeyReference& key = keys[index];
         const std::string_view subscription(key.subscription, key.length);
-        to.tenant = places[index].tenant;
-        to.watch = places[index].watch;
-        if (places[index].again) {
+        bool again = false; // the key was named before
+        bool full = false;
+        guarded([&] {
+            const auto tenant = engine.tenants().find(key.tenant);
+            to.tenant = tenant == engine.tenants().end() ? nullptr : tenant->second.get();
+            to.watch = engine.find(key.tenant, subscription);
+            again = to.watch != nullptr && !to.named->insert(to.watch).second;
+            full = to.watch == nullptr && to.tenant != nullptr &&
+                   to.tenant->watches.size() >= static_cast<Size>(settings::max_subscription_types);
+        });
+        if (again) {
             continue;
         }
-        if (to.watch == nullptr) {
+        if (full) {
             ingested.ignored += 1;
             ingested.full = true;
             continue;
         }
+        to.key = &key;
         to.of_key = 0;
         // What a user wrote counts until a connection reports, so it comes first.
+        const auto position = [&] { return to.watch == nullptr ? Position{} : to.watch->position; };
         scan_all(health, key.tenant, subscription, on_health, &to);
-        scan_new(reports, key.tenant, subscription, to.watch->position, to.since, on_report, &to);
+        scan_new(reports, key.tenant, subscription, position(), to.since, on_report, &to);
         take_reports(to);
-        scan_new(samples, key.tenant, subscription, to.watch->position, to.since, on_sample, &to);
+        scan_new(samples, key.tenant, subscription, position(), to.since, on_sample, &to);
         take_samples(to);
         ingested.judged_together += std::max<int64>(to.of_key - 1, 0);
     }
-    MemoryContextDelete(to.context);
     if (ingested.ignored > 0) {
         say_once_that_something_is_ignored();
     }
 
     const Position position = current_position();
     guarded([&] {
-        for (int index = 0; index < count; ++index) {
-            if (places[index].watch != nullptr) {
-                places[index].watch->position = position;
-            }
+        for (core::Watch* watch : *to.named) {
+            watch->position = position;
         }
     });
+    MemoryContextDelete(context);
     return ingested;
 }
 
