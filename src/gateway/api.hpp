@@ -42,7 +42,7 @@ class Api final : public Handler {
                        const hub::IdentityPointer& identity);
     void handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::Query& query,
                          const hub::IdentityPointer& identity, bool asked_again = false);
-    void answer_snapshot(Exchange& exchange, const Answer& answer, const std::string& name, bool every_tenant,
+    void answer_snapshot(Exchange& exchange, Answer answer, const std::string& name, bool every_tenant,
                          protocol::Cursor before);
     void handle_function(const std::shared_ptr<Exchange>& exchange, std::string_view name,
                          const web::Query& query, const hub::IdentityPointer& identity);

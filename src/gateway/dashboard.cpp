@@ -1,5 +1,6 @@
 #include "gateway/dashboard.hpp"
 
+#include <array>
 #include <filesystem>
 
 #include "gateway/gzip.hpp"
@@ -27,7 +28,8 @@ Dashboard::File file_of(const std::string& name, const std::string& content) {
     Dashboard::File file;
     file.content_type = content_type_of(name);
     file.plain = hub::Frame::raw({content});
-    if (std::string packed; gzip(content, packed) && packed.size() < content.size()) {
+    if (std::string packed;
+        gzip(std::array{std::string_view(content)}, packed) && packed.size() < content.size()) {
         file.packed = hub::Frame::raw({packed});
     }
     return file;

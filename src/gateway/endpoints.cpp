@@ -15,7 +15,8 @@ namespace gateway {
 
 namespace {
 
-constexpr std::size_t most_messages = 100; // of one request
+constexpr std::size_t most_messages = 100;          // of one request
+constexpr std::size_t part_of_snapshot = 64 * 1024; // bytes, and those of one row more
 
 struct Outgoing {
     std::string topic, event, payload = "{}", tenant;
@@ -297,38 +298,42 @@ void Api::handle_snapshot(const std::shared_ptr<Exchange>& exchange, const web::
         return;
     }
     // Rows are read as the caller: privileges and row-level security decide, in one statement, so with one snapshot. Texts are
-    // joined only when they are not too much.
+    // joined only when they are not too much, and to parts of a size that the loop takes without holding up others.
     const auto& config = server_.config();
     const std::string name = identifier(schema) + "." + identifier(table);
     Question question;
     question.statement =
         "WITH r AS MATERIALIZED (SELECT pg_catalog.to_jsonb(t)::text AS r FROM (SELECT * FROM " + name +
         " LIMIT " + std::to_string(config.snapshot_rows + 1) +
-        ") t), s AS (SELECT pg_catalog.count(*) AS rows, "
-        "COALESCE(pg_catalog.sum(pg_catalog.octet_length(r)), 0) AS bytes FROM r) "
-        "SELECT pg_catalog.pg_current_snapshot()::text, rows, bytes, "
+        ") t), s AS MATERIALIZED (SELECT pg_catalog.pg_current_snapshot()::text AS snapshot, "
+        "pg_catalog.count(*) AS rows, "
+        "COALESCE(pg_catalog.sum(pg_catalog.octet_length(r)), 0) AS bytes, "
         "(SELECT t.access FROM realtime_tables t WHERE t.\"table\"::pg_catalog.oid = "
-        "pg_catalog.format('%I.%I', $1::text, $2::text)::pg_catalog.regclass), "
-        "pg_catalog.row_security_active(pg_catalog.format('%I.%I', $1::text, $2::text)), "
-        "CASE WHEN rows <= $3::int8 AND bytes <= $4::int8 THEN (SELECT pg_catalog.string_agg(r, ',') FROM r) "
-        "END FROM s";
+        "pg_catalog.format('%I.%I', $1::text, $2::text)::pg_catalog.regclass) AS access, "
+        "pg_catalog.row_security_active(pg_catalog.format('%I.%I', $1::text, $2::text)) AS secured FROM r) "
+        "SELECT s.snapshot, s.rows, s.bytes, s.access, s.secured, p.part "
+        "FROM s LEFT JOIN LATERAL (SELECT pg_catalog.string_agg(r, ',') AS part FROM (SELECT r, "
+        "pg_catalog.sum(pg_catalog.octet_length(r)) OVER (ROWS UNBOUNDED PRECEDING) / " +
+        std::to_string(part_of_snapshot) +
+        " AS place FROM r WHERE s.rows <= $3::int8 AND s.bytes <= $4::int8) placed GROUP BY place) p ON true";
     question.parameters = {schema, table, std::to_string(config.snapshot_rows),
                            std::to_string(config.snapshot_bytes)};
     question.role = role;
     question.claims = identity->claims;
     question.tenant_claim = config.tenant_claim;
     question.read_only = true;
+    question.by_rows = true;
     question.owner = identity->subject.empty() ? std::string(exchange->peer()) : identity->subject;
     question.abandoned = [exchange] { return exchange->abandoned(); };
     question.done = [this, exchange, name = schema + "." + table, every_tenant = identity->every_tenant,
-                     before = hub.complete_head()](const Answer& answer) {
-        answer_snapshot(*exchange, answer, name, every_tenant, before);
+                     before = hub.complete_head()](Answer answer) {
+        answer_snapshot(*exchange, std::move(answer), name, every_tenant, before);
     };
     pool_.ask(std::move(question));
 }
 
-void Api::answer_snapshot(Exchange& exchange, const Answer& answer, const std::string& name,
-                          bool every_tenant, protocol::Cursor before) {
+void Api::answer_snapshot(Exchange& exchange, Answer answer, const std::string& name, bool every_tenant,
+                          protocol::Cursor before) {
     if (!answer.ok) {
         reply_with_error(exchange, answer);
         return;
@@ -372,7 +377,16 @@ void Api::answer_snapshot(Exchange& exchange, const Answer& answer, const std::s
         cursor = std::min(cursor, protocol::Cursor{unseen->lsn, 0, cursor.timeline});
     }
     Reply reply;
-    reply.body = "{\"cursor\":\"" + protocol::text_of(cursor) + "\",\"rows\":[" + row[5].value_or("") + "]}";
+    reply.parts.push_back("{\"cursor\":\"" + protocol::text_of(cursor) + "\",\"rows\":[");
+    for (auto& with_part : answer.rows) {
+        if (with_part[5]) {
+            if (reply.parts.size() > 1) {
+                reply.parts.emplace_back(",");
+            }
+            reply.parts.push_back(std::move(*with_part[5]));
+        }
+    }
+    reply.parts.emplace_back("]}");
     exchange.reply(std::move(reply));
 }
 

@@ -21,7 +21,8 @@ class Server;
 struct Reply {
     int status = 200;
     std::string body;
-    hub::FramePointer shared_body; // instead of `body`, as it goes out: kept in memory by somebody else
+    std::vector<std::string> parts; // instead of `body`, which they are together
+    hub::FramePointer shared_body;  // instead of `body`, as it goes out: kept in memory by somebody else
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers;
 };
@@ -43,7 +44,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     const std::string& account() const { return account_; }
     void set_account(std::string account) { account_ = std::move(account); }
 
-    // Large answers are compressed first, beside the loop. One for which there is no room becomes a 503 (AnswerBudget).
+    // Large answers are put together and compressed first, beside the loop. One for which there is no room becomes a 503 (AnswerBudget).
     void reply(Reply reply);
     void fail(int status, std::string_view code, std::string_view message, std::string_view hint = {});
     bool answered() const { return answered_; }
@@ -52,6 +53,8 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
 
   private:
     friend class Socket;
+    struct Packing;
+    void pack(Reply reply, bool packs);
     void send(const Reply& reply);
 
     Socket* socket_; // null when it is gone

@@ -158,6 +158,9 @@ class Pool::Worker final : public Link {
             }
             if (result == nullptr) {
                 ++index_;
+                if (question_->by_rows && index_ == answer_index_) {
+                    PQsetSingleRowMode(connection()); // of the result that is next
+                }
                 continue;
             }
             const ExecStatusType status = PQresultStatus(result);
@@ -191,7 +194,8 @@ class Pool::Worker final : public Link {
             return;
         }
         // A statement that returns no rows ends with PGRES_COMMAND_OK.
-        if ((status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) && index_ == answer_index_) {
+        if ((status == PGRES_TUPLES_OK || status == PGRES_SINGLE_TUPLE || status == PGRES_COMMAND_OK) &&
+            index_ == answer_index_) {
             answer_.ok = true;
             for (int row = 0; row < PQntuples(result); ++row) {
                 auto& values = answer_.rows.emplace_back();

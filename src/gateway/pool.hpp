@@ -31,6 +31,8 @@ struct Question {
     // pg_realtime.tenant_claim: which of the claims names tenants of the caller. Empty where only memberships are asked for.
     std::string tenant_claim;
     bool read_only = false;
+    bool by_rows =
+        false; // its rows are read one at a time: a large answer holds up nobody, if its rows are small
     QuestionLine line = QuestionLine::Caller;
     std::string owner; // of a caller's: on whose account it waits; nobody may fill the line alone
     std::vector<std::string>

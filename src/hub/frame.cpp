@@ -1,5 +1,6 @@
 #include "hub/frame.hpp"
 
+#include <array>
 #include <cstring>
 #include <new>
 #include <string>
@@ -34,7 +35,7 @@ Frame* Frame::allocate(std::size_t size) {
     return frame;
 }
 
-FramePointer Frame::make(std::string_view header, std::initializer_list<std::string_view> parts) {
+FramePointer Frame::make(std::string_view header, std::span<const std::string_view> parts) {
     std::size_t size = header.size();
     for (const std::string_view part : parts) {
         size += part.size();
@@ -65,7 +66,7 @@ FramePointer Frame::message(web::Opcode opcode, std::initializer_list<std::strin
     return make({header, static_cast<std::size_t>(end - header)}, parts);
 }
 
-FramePointer Frame::raw(std::initializer_list<std::string_view> parts) {
+FramePointer Frame::raw(std::span<const std::string_view> parts) {
     return make({}, parts);
 }
 
@@ -87,7 +88,8 @@ FramePointer Frame::compressed(const FramePointer& frame, web::Compressor& compr
         }
         char header[web::longest_frame_header];
         const char* end = web::write_frame_header(header, opcode, packed.size(), true);
-        frame->compressed_ = make({header, static_cast<std::size_t>(end - header)}, {packed});
+        frame->compressed_ =
+            make({header, static_cast<std::size_t>(end - header)}, std::array{std::string_view(packed)});
     }
     return frame->compressed_;
 }

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
 #include <utility>
 
@@ -46,7 +47,10 @@ class Frame {
     // A WebSocket message out of parts.
     static FramePointer message(web::Opcode opcode, std::initializer_list<std::string_view> parts);
     // Bytes that go out as they are.
-    static FramePointer raw(std::initializer_list<std::string_view> parts);
+    static FramePointer raw(std::span<const std::string_view> parts);
+    static FramePointer raw(std::initializer_list<std::string_view> parts) {
+        return raw(std::span(parts.begin(), parts.size()));
+    }
 
     std::string_view bytes() const { return {reinterpret_cast<const char*>(this + 1), size_}; }
     std::size_t size() const { return size_; }
@@ -62,7 +66,7 @@ class Frame {
     Frame() = default;
     ~Frame() = default;
     static Frame* allocate(std::size_t size);
-    static FramePointer make(std::string_view header, std::initializer_list<std::string_view> parts);
+    static FramePointer make(std::string_view header, std::span<const std::string_view> parts);
     char* data() { return reinterpret_cast<char*>(this + 1); }
 
     mutable std::atomic<std::uint32_t> references_{1};
