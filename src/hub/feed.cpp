@@ -39,6 +39,9 @@ void Feed::find_accounts() {
     if (!identity_->subject.empty()) {
         subscription_.accounts.push_back(hub_.router.account("user " + identity_->subject));
     }
+    if (subscription_.accounts.empty()) {
+        subscription_.accounts.push_back(hub_.router.account("nobody known")); // one for all of them
+    }
 }
 
 void Feed::open(IdentityPointer identity, std::vector<protocol::Binding> bindings,

@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -31,7 +33,8 @@ class WorkBucket {
 };
 
 // One measure decides about everything: what one address, and one user, may use for one change. In a second each may use five
-// times that, all clients for one change four times, and all clients of a table in a second twenty times. One thread.
+// times that, all clients for one change four times, and all clients in a second twenty times for the changes of a public table, or
+// of one tenant in a table. One thread.
 class PatternBudget {
   public:
     static constexpr double in_a_second = 5, of_all = 4;
@@ -54,19 +57,19 @@ class PatternBudget {
         return account;
     }
 
-    // `seconds` is the measure.
-    void begin(std::uint32_t table, double seconds) {
+    // A change of a table begins; `tenant` is empty when the table is public, and is read until the next change. `seconds` is the
+    // measure.
+    void begin(std::uint32_t table, std::string_view tenant, double seconds) {
         seconds_ = seconds;
-        if (tables_.size() >= most_tables && tables_.count(table) == 0) {
-            tables_.clear();
-        }
-        table_ = &tables_[table];
+        table_ = table;
+        tenant_ = tenant;
+        bucket_ = nullptr; // most changes need none
         spent_ = 0;
     }
     // Whether all clients together may go on with the change that has begun.
     bool change_has_room(double now) {
         return spent_ < seconds_ * of_all &&
-               table_->has_room(now, seconds_ * in_a_second * of_all, seconds_ * of_all);
+               bucket(now).has_room(now, seconds_ * in_a_second * of_all, seconds_ * of_all);
     }
     bool has_room(const Accounts& accounts, double now) const {
         return std::all_of(accounts.begin(), accounts.end(), [&](const Account& account) {
@@ -74,23 +77,47 @@ class PatternBudget {
         });
     }
     // One pattern cannot be interrupted. What it takes beyond the measure is charged to its accounts alone, or a single one
-    // would use up what all others have for the change.
+    // would use up what all others have for the change, for which there was room.
     void spend(const Accounts& accounts, double seconds) {
         const double shared = std::min(seconds, seconds_);
         spent_ += shared;
-        table_->spend(shared);
+        if (bucket_ != nullptr) {
+            bucket_->spend(shared);
+        }
         for (const Account& account : accounts) {
             account->spend(seconds);
         }
     }
 
   private:
-    static constexpr std::size_t most_tables = 10'000;
+    static constexpr std::size_t most_buckets = 10'000;
+
+    // Of the table and the tenant of the change.
+    WorkBucket& bucket(double now) {
+        if (bucket_ == nullptr) {
+            std::string key = std::to_string(table_) + ' ';
+            key += tenant_;
+            if (buckets_.size() >= most_buckets && !buckets_.contains(key)) {
+                for (auto one = buckets_.begin(); one != buckets_.end();) {
+                    const bool full =
+                        one->second.is_full(now, seconds_ * in_a_second * of_all, seconds_ * of_all);
+                    one = full ? buckets_.erase(one) : std::next(one);
+                }
+                if (buckets_.size() >= most_buckets) {
+                    buckets_.clear();
+                }
+            }
+            bucket_ = &buckets_[key];
+        }
+        return *bucket_;
+    }
 
     std::unordered_map<std::string, Account> accounts_;
     std::size_t sweep_at_ = 1024;
-    std::unordered_map<std::uint32_t, WorkBucket> tables_;
-    WorkBucket* table_ = nullptr;
+    std::unordered_map<std::string, WorkBucket> buckets_; // by table and tenant
+    std::uint32_t table_ = 0;
+    std::string_view tenant_;
+    WorkBucket* bucket_ = nullptr;   // once it is asked for
     double seconds_ = 0, spent_ = 0; // spent_: for this change
 };
 

@@ -408,7 +408,10 @@ std::size_t Router::route(const stream::Change& change, const stream::Scope& sco
     touched_.clear();
     undecided_.clear();
     if (clock_ != nullptr) {
-        patterns_.begin(change.relation->id, static_cast<double>(limits_->pattern_time) / 1000);
+        patterns_.begin(change.relation->id,
+                        scope.kind == stream::Scope::Kind::Tenant ? std::string_view(scope.tenant)
+                                                                  : std::string_view(),
+                        static_cast<double>(limits_->pattern_time) / 1000);
     }
     const stream::Relation& relation = *change.relation;
     const bool of_tenant = scope.kind == stream::Scope::Kind::Tenant;

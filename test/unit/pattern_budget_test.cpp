@@ -18,7 +18,7 @@ TEST(PatternBudget, IsOneOfEachAddressAndUserOfTheTableAndOfTheChange) {
     const auto address = budget.account("address a", 0), user = budget.account("user u", 0);
     const auto other = budget.account("address b", 0);
     EXPECT_EQ(budget.account("address a", 0), address);
-    budget.begin(1, 0.01);
+    budget.begin(1, "", 0.01);
     EXPECT_TRUE(budget.change_has_room(0) && budget.has_room({address, user}, 0));
     budget.spend({address, user}, 0.011);
     EXPECT_FALSE(budget.has_room({address}, 0));
@@ -32,10 +32,10 @@ TEST(PatternBudget, IsOneOfEachAddressAndUserOfTheTableAndOfTheChange) {
     EXPECT_TRUE(budget.change_has_room(0));
     budget.spend({third}, 0.01);
     EXPECT_FALSE(budget.change_has_room(0)) << "four times as much for all clients";
-    budget.begin(1, 0.01);
+    budget.begin(1, "", 0.01);
     EXPECT_FALSE(budget.change_has_room(0)) << "the table has had it";
     EXPECT_TRUE(budget.change_has_room(0.1));
-    budget.begin(2, 0.01);
+    budget.begin(2, "", 0.01);
     EXPECT_TRUE(budget.change_has_room(0)) << "another table";
     EXPECT_FALSE(budget.has_room({other}, 0.3)) << "what was spent beyond has to be waited for";
     EXPECT_TRUE(budget.has_room({other}, 0.5));
@@ -44,12 +44,44 @@ TEST(PatternBudget, IsOneOfEachAddressAndUserOfTheTableAndOfTheChange) {
 
 TEST(PatternBudget, ForgetsAccountsThatOweNothing) {
     hub::PatternBudget budget;
-    budget.begin(1, 0.01);
+    budget.begin(1, "", 0.01);
     budget.spend({budget.account("owes", 0)}, 100);
     for (int index = 0; index < 5000; ++index) {
         budget.account("address " + std::to_string(index), 1);
     }
     EXPECT_FALSE(budget.has_room({budget.account("owes", 1)}, 1)) << "who comes back owes it still";
+}
+
+TEST(PatternBudget, UsersOfOneTenantLeaveTheOthersTheirTimeForTheTable) {
+    hub::PatternBudget budget;
+    for (int user = 0; user < 4; ++user) {
+        budget.begin(1, "hostile", 0.01);
+        ASSERT_TRUE(budget.change_has_room(0));
+        budget.spend({budget.account("user " + std::to_string(user), 0)}, 0.01);
+    }
+    budget.begin(1, "hostile", 0.01);
+    EXPECT_FALSE(budget.change_has_room(0));
+    budget.begin(1, "other", 0.01);
+    EXPECT_TRUE(budget.change_has_room(0));
+    budget.begin(1, "", 0.01);
+    EXPECT_TRUE(budget.change_has_room(0));
+}
+
+TEST(PatternBudget, ManyTenantsMakeItForgetNobodyWhoHasUsedUpHisTime) {
+    hub::PatternBudget budget;
+    const auto account = budget.account("a", 0);
+    for (int count = 0; count < 4; ++count) {
+        budget.begin(1, "hostile", 0.01);
+        ASSERT_TRUE(budget.change_has_room(0));
+        budget.spend({account}, 0.01);
+    }
+    for (int tenant = 0; tenant < 20'000; ++tenant) {
+        const std::string name = std::to_string(tenant);
+        budget.begin(1, name, 0.01);
+        EXPECT_TRUE(budget.change_has_room(0));
+    }
+    budget.begin(1, "hostile", 0.01);
+    EXPECT_FALSE(budget.change_has_room(0));
 }
 
 class Patterns : public testing::Test {
@@ -127,6 +159,21 @@ TEST_F(Patterns, ManyAddressesTogetherHoldAChangeUpNoLongerThanFour) {
     insert(100, 7);
     EXPECT_LT(world.time - before, 0.5) << "600 patterns of 4 ms";
     EXPECT_GE(world.hub.counters.patterns_undecided, 20U);
+}
+
+TEST_F(Patterns, ClientsWithoutAddressAndUserHaveOneAccountTogether) {
+    Wire second;
+    hub::Session hostile(world.hub, wire, protocol::Version::Two, "anon");
+    hub::Session too(world.hub, second, protocol::Version::Two, "anon");
+    hub::Session known(world.hub, other_wire, protocol::Version::Two, "anon");
+    join(hostile, 50, "h");
+    join(too, 50, "t");
+    join(known, 1, "o");
+    world.step = 0.006;
+    insert(100, 7);
+    EXPECT_EQ(wire.count(told), 1U);
+    EXPECT_EQ(second.count(told), 1U);
+    EXPECT_EQ(other_wire.count(R"("record":{"id":7,)"), 1U) << "there is time left for the others";
 }
 
 TEST_F(Patterns, AReplayIsLimitedAsWell) {
