@@ -197,12 +197,17 @@ std::string TokenGatekeeper::build(const std::string& fetched, std::shared_ptr<t
 std::string TokenGatekeeper::load() {
     if (!config_.jwks_url.empty()) {
         std::string fetched;
-        if (std::string fault = fetch(config_.jwks_url, fetched); !fault.empty()) {
-            return fault;
-        }
-        // A provider that signs with the secret alone has an empty set.
         const bool others =
             !config_.jwt_secret.empty() || !config_.jwt_secret_file.empty() || !config_.jwks_file.empty();
+        if (std::string fault = fetch(config_.jwks_url, fetched); !fault.empty()) {
+            if (!others) {
+                return fault;
+            }
+            spdlog::warn("keys: {}; the gateway starts with the other keys and asks again in {} s", fault,
+                         std::max(1U, config_.jwks_refresh));
+            return use();
+        }
+        // A provider that signs with the secret alone has an empty set.
         token::Keys set;
         if (others && set.add_key_set(fetched).empty() && set.all().empty()) {
             spdlog::warn("keys: key set at {} holds no usable key; it is looked at again", config_.jwks_url);

@@ -113,6 +113,27 @@ describe('settings', () => {
     } finally { provider.close() }
   })
 
+  test('an address of keys that does not answer at the start stops nobody who has another key, and is asked again', async () => {
+    const pair = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' })
+    let there = false
+    const provider = http.createServer((request, response) => {
+      if (!there) response.writeHead(503)
+      response.end(there ? JSON.stringify({ keys: [{ ...pair.publicKey.export({ format: 'jwk' }), kid: 'late', alg: 'ES256', use: 'sig' }] }) : '')
+    })
+    await new Promise((resolve) => provider.listen(0, '127.0.0.1', resolve))
+    try {
+      await withStage({ 'jwks-url': `http://127.0.0.1:${provider.address().port}/`, 'jwks-refresh': 1 }, async (stage) => {
+        assert.match(stage.log, /keys: key set at .* cannot be read: .*; the gateway starts with the other keys and asks again in 1 s/)
+        const claims = { role: 'authenticated', sub: users[0] }
+        const status = async (text) => (await stage.get('/realtime/v1/snapshot?table=orders', text)).status
+        assert.equal(await status(token(claims)), 200)
+        assert.equal(await status(signed(pair.privateKey, 'late', claims)), 401)
+        there = true
+        await until(async () => (await status(signed(pair.privateKey, 'late', claims))) === 200, 'the key is known')
+      })()
+    } finally { provider.close() }
+  })
+
   test('SIGHUP reads the file of settings again; a wrong file changes nothing', async () => {
     writeFileSync('reload.toml', 'channels-per-socket = 1\njwt-audience = ["web"]\n')
     await withStage({ config: 'reload.toml' }, async (stage) => {
