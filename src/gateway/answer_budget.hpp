@@ -12,12 +12,15 @@ namespace gateway {
 
 class AnswerBudget {
   public:
+    static constexpr std::size_t small = 64 * 1024; // bytes
+
     // Whether so many bytes more may wait on somebody's account; they count then. One that is larger than the limits alone may when
-    // nothing else waits: how large a single answer is other settings say.
+    // nothing else waits: how large a single answer is other settings say. A small one may when nothing else of the account waits,
+    // however much waits on the accounts of others.
     bool take(const std::string& account, std::size_t bytes, std::size_t most, std::size_t most_of_account) {
-        const auto known = waiting_.find(account);
-        const std::size_t own = known == waiting_.end() ? 0 : known->second;
-        if ((own > 0 && own + bytes > most_of_account) || (all_ > 0 && all_ + bytes > most)) {
+        const std::size_t own = waiting_of(account);
+        const bool fits = all_ == 0 || all_ + bytes <= most || (own == 0 && bytes <= small);
+        if (!fits || (own > 0 && own + bytes > most_of_account)) {
             return false;
         }
         if (bytes > 0) {
@@ -37,15 +40,20 @@ class AnswerBudget {
             waiting_.erase(known);
         }
     }
-    // Whether somebody may be given anything more.
+    // Whether somebody may be given anything more: a small answer, at least.
     bool has_room(const std::string& account, std::size_t most, std::size_t most_of_account) const {
-        const auto known = waiting_.find(account);
-        return all_ < most && (known == waiting_.end() || known->second < most_of_account);
+        const std::size_t own = waiting_of(account);
+        return own == 0 || (all_ < most && own < most_of_account);
     }
     std::size_t bytes() const { return all_; }
     std::size_t accounts() const { return waiting_.size(); }
 
   private:
+    std::size_t waiting_of(const std::string& account) const {
+        const auto known = waiting_.find(account);
+        return known == waiting_.end() ? 0 : known->second;
+    }
+
     std::unordered_map<std::string, std::size_t> waiting_; // bytes, by account
     std::size_t all_ = 0;
 };
@@ -82,10 +90,30 @@ class AnswerCharge {
     std::size_t bytes_ = 0;
 };
 
-// Whether answers of so many bytes, the first of which has waited for so long, are taken more slowly than `least` bytes a second,
-// behind `grace` seconds in which nobody has to take anything.
-inline bool takes_too_slowly(double seconds, std::size_t bytes, double grace, std::size_t least) {
-    return seconds > grace + static_cast<double>(bytes) / static_cast<double>(least);
-}
+// How quickly answers are taken, in one period behind the other: who was quick at first may not be slow for the rest.
+class AnswerPace {
+  public:
+    // Answers begin to wait.
+    void begin(double now) {
+        since_ = now;
+        taken_ = 0;
+    }
+    // Whether the period is over, and fewer than `least` bytes a second were taken in it. `taken` counts from begin() on. Something
+    // waits to be taken. The next period begins.
+    bool is_too_slow(double now, std::size_t taken, double period, std::size_t least) {
+        if (now - since_ < period) {
+            return false;
+        }
+        const auto progress = static_cast<double>(taken - std::min(taken, taken_));
+        const bool slow = progress < (now - since_) * static_cast<double>(least);
+        begin(now);
+        taken_ = taken;
+        return slow;
+    }
+
+  private:
+    double since_ = 0;
+    std::size_t taken_ = 0;
+};
 
 } // namespace gateway

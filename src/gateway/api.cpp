@@ -250,6 +250,7 @@ void Api::handle(const std::shared_ptr<Exchange>& exchange, Socket& socket) {
 }
 
 void Api::handle_probe(Exchange& exchange, std::string_view name, const web::Query& query) {
+    exchange.answer_probe("probes of " + sender_of(exchange));
     Reply reply;
     reply.content_type = "text/plain; charset=utf-8";
     if (name == "metrics") {

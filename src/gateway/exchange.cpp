@@ -86,7 +86,7 @@ void Exchange::reply(Reply reply) {
         return;
     }
     const std::size_t size = size_of(reply);
-    if (!socket_->server().may_answer(account_, size)) {
+    if (!socket_->server().may_answer(account_, size, is_probe_)) {
         reply = error_reply(503, "unavailable", "too many bytes of answers wait to be taken",
                             "The settings answer-bytes and user-answer-bytes are the limits.", id_);
         reply.headers.emplace_back("Retry-After", "1");

@@ -43,6 +43,11 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     // On whose account the answer waits until it is taken.
     const std::string& account() const { return account_; }
     void set_account(std::string account) { account_ = std::move(account); }
+    // The answer goes out however much waits to be taken by others. It has an account of its own.
+    void answer_probe(std::string account) {
+        set_account(std::move(account));
+        is_probe_ = true;
+    }
 
     // Large answers are put together and compressed first, beside the loop. One for which there is no room becomes a 503 (AnswerBudget).
     void reply(Reply reply);
@@ -61,7 +66,7 @@ class Exchange : public std::enable_shared_from_this<Exchange> {
     web::RequestHead head_;
     std::string body_, id_, peer_, account_;
     AnswerCharge charge_; // of the answer, until the socket has it
-    bool answered_ = false;
+    bool answered_ = false, is_probe_ = false;
 };
 
 } // namespace gateway

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <random>
 
 #include "gateway/address.hpp"
@@ -344,8 +345,9 @@ bool Server::may_broadcast(const std::string& who, std::size_t bytes) {
     return may;
 }
 
-bool Server::may_answer(const std::string& account, std::size_t bytes) {
-    const bool may = answers_->take(account, bytes, config_.answer_bytes, config_.user_answer_bytes);
+bool Server::may_answer(const std::string& account, std::size_t bytes, bool to_probe) {
+    const std::size_t most = to_probe ? std::numeric_limits<std::size_t>::max() : config_.answer_bytes;
+    const bool may = answers_->take(account, bytes, most, config_.user_answer_bytes);
     counters.answers_refused += may ? 0 : 1;
     return may;
 }

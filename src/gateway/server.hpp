@@ -68,7 +68,7 @@ class Server {
     bool may_broadcast(const std::string& who, std::size_t bytes);
 
     // Whether so many bytes of an answer may wait for somebody; they count then (AnswerCharge).
-    bool may_answer(const std::string& account, std::size_t bytes);
+    bool may_answer(const std::string& account, std::size_t bytes, bool to_probe);
     // Whether an answer to somebody is worth asking for.
     bool has_room_for_answer(const std::string& account) const;
     const std::shared_ptr<AnswerBudget>& answers() const { return answers_; }

@@ -312,7 +312,6 @@ void Socket::answer(const web::RequestHead& head, const Reply& reply, AnswerChar
     std::string bytes;
     web::write_response(bytes, response);
     if (queue_.empty()) {
-        answers_began_ = server_.hub().now();
         answers_bytes_ = 0;
         charges_.clear();
     }

@@ -128,9 +128,10 @@ class Socket final : public hub::Connection, private hub::Alarm {
     std::optional<double> round_trip_;
     double began_ = 0;                  // of the WebSocket, or of the message that is incomplete
     std::vector<AnswerCharge> charges_; // of the answers that wait
-    double answers_began_ = 0;          // when the first of them began to wait
-    std::size_t answers_bytes_ = 0;     // of those since then
-    std::size_t write_left_ = 0;        // bytes of the running write at the last look
+    AnswerPace answers_pace_;
+    std::size_t answers_bytes_ = 0; // of those since the first of them began to wait
+    std::size_t write_bytes_ = 0;   // of the running write
+    std::size_t write_left_ = 0;    // bytes of it at the last look
 };
 
 } // namespace gateway

@@ -2,6 +2,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <memory>
 
@@ -27,6 +28,7 @@ void Socket::mark_dirty() {
 void Socket::queue(const hub::FramePointer& frame) {
     if (queue_.empty()) {
         last_output_ = server_.loop_now(); // the time for taking it begins
+        answers_pace_.begin(last_output_);
     }
     queue_.push(frame);
     mark_dirty();
@@ -69,8 +71,8 @@ void Socket::end_slow(const std::string& why) {
 bool Socket::stalls() {
     const unsigned most = server_.config().stall_timeout;
     // A slow client may take parts of one large write all the time.
-    if (const std::size_t left = writing_ > 0 ? uv_stream_get_write_queue_size(&handle_.stream) : 0;
-        left < write_left_) {
+    const std::size_t left = writing_ > 0 ? uv_stream_get_write_queue_size(&handle_.stream) : 0;
+    if (left < write_left_) {
         last_output_ = server_.hub().now();
         write_left_ = left;
     }
@@ -78,7 +80,10 @@ bool Socket::stalls() {
         return false;
     }
     const std::size_t least = server_.config().answer_bytes_per_second;
-    if (answers() && takes_too_slowly(server_.hub().now() - answers_began_, answers_bytes_, most, least)) {
+    const std::size_t waiting = queue_.bytes() - (writing_ > 0 ? write_bytes_ - left : 0);
+    if (answers() &&
+        answers_pace_.is_too_slow(server_.hub().now(), answers_bytes_ - std::min(answers_bytes_, waiting),
+                                  most, least)) {
         end_slow("an answer was taken at less than " + std::to_string(least) + " bytes per second");
         return true;
     }
@@ -253,6 +258,7 @@ void Socket::start_write() {
         destroy();
         return;
     }
+    write_bytes_ = write->bytes;
     write_left_ = uv_stream_get_write_queue_size(&handle_.stream);
 }
 
