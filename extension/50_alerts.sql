@@ -312,7 +312,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
   operators constant text[] := ARRAY['>', '>=', '<', '<=', '=', '!=', 'between', 'outside'];
-  is_restored constant boolean := TG_OP = 'INSERT' AND NEW.created_at < now() - interval '1 minute';
+  is_restored boolean;
   all_aggregations constant text[] := ARRAY['default', 'avg', 'min', 'max', 'sum', 'count', 'rate', 'p50', 'p90', 'p95', 'p99', 'last'];
   most integer;
 BEGIN
@@ -324,6 +324,7 @@ BEGIN
   IF @extschema@.realtime_pass_is_writing() THEN
     RETURN NEW;
   END IF;
+  is_restored := TG_OP = 'INSERT' AND NEW.created_at < now() - interval '1 minute';
   -- Only what is written now: an older rule can still be switched off.
   IF TG_OP = 'INSERT' OR (NEW.metric, NEW.aggregation, NEW.operator, NEW.conditions) IS DISTINCT FROM (OLD.metric, OLD.aggregation, OLD.operator, OLD.conditions) THEN
     IF NEW.operator <> ALL (operators) THEN

@@ -166,11 +166,11 @@ like( as_mallory("CREATE TEMP VIEW changed_rows AS SELECT '$tenant'::uuid AS ten
 	qr/trigger "i" needs a transition table\nHINT:  Create it with REFERENCING NEW TABLE AS changed_rows/, 'without a transition table there is an error, and no view is read');
 like(as_mallory('CREATE EVENT TRIGGER spring ON ddl_command_end EXECUTE FUNCTION public.realtime_fit_new_partitions()'), qr/permission denied/, 'event triggers are not for it');
 like(as_mallory("CREATE TRIGGER t AFTER INSERT ON plain FOR EACH ROW EXECUTE FUNCTION $_()"), qr/permission denied for function $_/, "nor is $_()")
-  for qw(realtime_check_alert_rule realtime_check_alert_silence realtime_notify_by_hand realtime_complete_report realtime_complete_sample realtime_complete_health realtime_note_configuration);
+  for qw(realtime_check_alert_rule realtime_check_alert_silence realtime_check_preference realtime_notify_by_hand realtime_complete_report realtime_complete_sample realtime_complete_health realtime_note_configuration);
 
 # Where privileges were given with a broad hand, the functions still refuse what is not theirs.
 $node->safe_psql('postgres', 'GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA public TO mallory');
-for my $function (qw(realtime_check_alert_rule realtime_check_alert_silence realtime_notify_by_hand realtime_complete_report realtime_complete_sample realtime_complete_health))
+for my $function (qw(realtime_check_alert_rule realtime_check_alert_silence realtime_check_preference realtime_notify_by_hand realtime_complete_report realtime_complete_sample realtime_complete_health))
 {
 	my $when = $function eq 'realtime_notify_by_hand' ? 'AFTER' : 'BEFORE';
 	like( as_mallory("CREATE TABLE $function (operator own_type, tenant_id int, subscription_type int, status own_type, kind own_type); CREATE TRIGGER t $when INSERT ON $function FOR EACH ROW EXECUTE FUNCTION $function(); INSERT INTO $function VALUES ('x', 1, 1, 'x', 'x')"),
