@@ -34,10 +34,10 @@ class WorkBucket {
 
 // One measure decides about everything: what one address, and one user, may use for one change. In a second each may use five
 // times that, all clients for one change four times, and all clients in a second twenty times for the changes of a public table, or
-// of one tenant in a table. One thread.
+// of one tenant in a table, and forty times for all changes. One thread.
 class PatternBudget {
   public:
-    static constexpr double in_a_second = 5, of_all = 4;
+    static constexpr double in_a_second = 5, of_all = 4, of_everything = 8;
     using Account = std::shared_ptr<WorkBucket>;
     using Accounts = std::vector<Account>;
 
@@ -69,6 +69,7 @@ class PatternBudget {
     // Whether all clients together may go on with the change that has begun.
     bool change_has_room(double now) {
         return spent_ < seconds_ * of_all &&
+               everything_.has_room(now, seconds_ * in_a_second * of_everything, seconds_ * of_everything) &&
                bucket(now).has_room(now, seconds_ * in_a_second * of_all, seconds_ * of_all);
     }
     bool has_room(const Accounts& accounts, double now) const {
@@ -81,6 +82,7 @@ class PatternBudget {
     void spend(const Accounts& accounts, double seconds) {
         const double shared = std::min(seconds, seconds_);
         spent_ += shared;
+        everything_.spend(shared);
         if (bucket_ != nullptr) {
             bucket_->spend(shared);
         }
@@ -114,6 +116,7 @@ class PatternBudget {
 
     std::unordered_map<std::string, Account> accounts_;
     std::size_t sweep_at_ = 1024;
+    WorkBucket everything_;
     std::unordered_map<std::string, WorkBucket> buckets_; // by table and tenant
     std::uint32_t table_ = 0;
     std::string_view tenant_;

@@ -67,6 +67,19 @@ TEST(PatternBudget, UsersOfOneTenantLeaveTheOthersTheirTimeForTheTable) {
     EXPECT_TRUE(budget.change_has_room(0));
 }
 
+TEST(PatternBudget, AllTenantsTogetherLeaveTheGatewayItsTime) {
+    hub::PatternBudget budget;
+    for (int tenant = 0; tenant < 8; ++tenant) {
+        const std::string name = "hostile " + std::to_string(tenant);
+        budget.begin(1, name, 0.01);
+        ASSERT_TRUE(budget.change_has_room(0));
+        budget.spend({budget.account("user " + std::to_string(tenant), 0)}, 0.01);
+    }
+    budget.begin(1, "other", 0.01);
+    EXPECT_FALSE(budget.change_has_room(0));
+    EXPECT_TRUE(budget.change_has_room(0.1)) << "forty times the measure in a second";
+}
+
 TEST(PatternBudget, ManyTenantsMakeItForgetNobodyWhoHasUsedUpHisTime) {
     hub::PatternBudget budget;
     const auto account = budget.account("a", 0);
