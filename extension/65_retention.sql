@@ -161,7 +161,7 @@ BEGIN
             partitions_dropped := partitions_dropped + 1;
           EXCEPTION
             WHEN lock_not_available THEN
-              NULL; -- somebody reads it; the next round will get it
+              NULL; -- a session reads the partition; the next round drops it
             WHEN dependent_objects_still_exist THEN
               -- A view or a column of a user is made of it. That must not keep data for longer, and is not ours to drop.
               EXECUTE format('DELETE FROM ONLY %s', part.relation);

@@ -29,7 +29,7 @@ AS $$
   RETURNING purge_clock
 $$;
 COMMENT ON FUNCTION @extschema@.realtime_advance_purge_clock(double precision) IS
-  'The time as of which the worker purges: now, but at most twice as much later than the last time as so many seconds that passed by a clock that nobody can set.';
+  'Advances purge_clock, the time as of which the worker purges, by at most twice the seconds given, and never beyond now. The seconds are those of a steady clock.';
 REVOKE ALL ON FUNCTION @extschema@.realtime_advance_purge_clock(double precision) FROM PUBLIC;
 
 CREATE TABLE @extschema@.realtime_quarantine (

@@ -14,7 +14,7 @@ class AnswerBudget {
   public:
     static constexpr std::size_t small = 64 * 1024; // bytes
 
-    // Whether so many bytes more may wait on somebody's account; they count then. One that is larger than the limits alone may when
+    // Whether an answer of these bytes may wait; if so they count on the account. One that is larger than the limits alone may when
     // nothing else waits: how large a single answer is other settings say. A small one may when nothing else of the account waits,
     // however much waits on the accounts of others.
     bool take(const std::string& account, std::size_t bytes, std::size_t most, std::size_t most_of_account) {
@@ -40,7 +40,7 @@ class AnswerBudget {
             waiting_.erase(known);
         }
     }
-    // Whether somebody may be given anything more: a small answer, at least.
+    // Whether the account may get another answer: a small one, at least.
     bool has_room(const std::string& account, std::size_t most, std::size_t most_of_account) const {
         const std::size_t own = waiting_of(account);
         return own == 0 || (all_ < most && own < most_of_account);

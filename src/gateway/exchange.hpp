@@ -22,7 +22,7 @@ struct Reply {
     int status = 200;
     std::string body;
     std::vector<std::string> parts; // instead of `body`, which they are together
-    hub::FramePointer shared_body;  // instead of `body`, as it goes out: kept in memory by somebody else
+    hub::FramePointer shared_body;  // instead of `body`, as it goes out: a frame that others may share
     std::string content_type = "application/json";
     std::vector<std::pair<std::string, std::string>> headers;
 };

@@ -14,7 +14,7 @@ class MembershipWatch {
     MembershipWatch(hub::Hub& hub, Pool& pool, Questions& questions)
         : hub_(hub), pool_(pool), questions_(questions) {}
     // Call it often; it asks at most once a second. When the table was dropped, renamed, moved, rewritten or has other columns
-    // everybody's tenants are asked for again, and until then nobody sees any.
+    // the gateway asks for all users' tenants again, and until then shows no rows.
     void tick();
 
   private:

@@ -32,7 +32,7 @@ struct Question {
     std::string tenant_claim;
     bool read_only = false;
     bool by_rows =
-        false; // its rows are read one at a time: a large answer holds up nobody, if its rows are small
+        false; // libpq hands over one row at a time, so a large answer of small rows does not block the loop
     QuestionLine line = QuestionLine::Caller;
     std::string owner; // of a caller's: on whose account it waits; nobody may fill the line alone
     std::vector<std::string>

@@ -42,7 +42,7 @@ template <class Item> class QuestionLines {
         return pop(only_look_ups, [](const Item&) { return true; });
     }
 
-    // The same. Of the callers' items one for which `may` is not true keeps its place, and holds up nobody behind it.
+    // The same. A caller's item for which `may` is false keeps its place; the items behind it pass it.
     template <class May> std::optional<Item> pop(bool only_look_ups, May may) {
         if (!look_ups_.empty()) {
             return first_of(look_ups_);

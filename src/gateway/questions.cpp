@@ -6,7 +6,7 @@ namespace gateway {
 
 namespace {
 
-// Without a snapshot nobody counts as a member: of a table that is not logged the stream would not tell who leaves.
+// Without a snapshot no user counts as a member: the stream has no changes of a table that is not logged.
 constexpr const char* tenants_statement =
     "SELECT CASE WHEN (SELECT c.relpersistence FROM pg_catalog.pg_class c WHERE c.oid = "
     "pg_catalog.to_regclass('tenant_memberships')) = 'p' THEN pg_catalog.pg_current_snapshot()::text END, "

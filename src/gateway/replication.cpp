@@ -40,7 +40,7 @@ void write_u64(char* at, std::uint64_t value) {
     }
 }
 
-// A walsender whose client takes nothing cannot end, not even when it is told to, and the checkpointer that invalidates the slot
+// A walsender whose client takes nothing cannot end, not even by SIGTERM, and the checkpointer that invalidates the slot
 // waits for it. The kernel gives the connection up instead, if it is one of TCP.
 constexpr const char* ends_frozen = "-c tcp_user_timeout=60s";
 

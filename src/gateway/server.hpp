@@ -67,9 +67,9 @@ class Server {
     void count_request(const std::string& who);
     bool may_broadcast(const std::string& who, std::size_t bytes);
 
-    // Whether so many bytes of an answer may wait for somebody; they count then (AnswerCharge).
+    // Whether an answer of these bytes may wait for its client; if so they count (AnswerCharge).
     bool may_answer(const std::string& account, std::size_t bytes, bool to_probe);
-    // Whether an answer to somebody is worth asking for.
+    // Whether the database should be asked for an answer to this account.
     bool has_room_for_answer(const std::string& account) const;
     const std::shared_ptr<AnswerBudget>& answers() const { return answers_; }
 

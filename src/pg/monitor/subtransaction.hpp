@@ -1,4 +1,4 @@
-// A piece of work whose errors may be undone and told instead of raised.
+// A piece of work whose errors the caller may get instead of having them raised.
 #pragma once
 
 #include "pg/postgres.hpp"
